@@ -1,0 +1,73 @@
+# Everything a working copy needs; `make` alone lists the targets.
+#
+# Variables, all given after the target (make demo PYTHON=python3.12):
+#   PYTHON       the interpreter that .venv is made from, 3.11 or later
+#   PIP_ARGS     more arguments for pip. On Linux the default torch wheel carries CUDA; for the
+#                much smaller CPU build, name the index that torch's installation page gives:
+#                make demo PIP_ARGS="--extra-index-url ..."
+#   PYTEST_ARGS  which tests, and how: make test PYTEST_ARGS="tests/core -k window"
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+# Two workers, one file each: a file's costly fixtures are made once.
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PINS := -c constraints.txt --build-constraint constraints.txt
+PROJECTS := packages/pahcl-track/pyproject.toml packages/pahcl-core/pyproject.toml \
+	apps/cli/pyproject.toml
+CHECKS := check-format check-lint check-types check-imports
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check $(CHECKS) format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## set up .venv with pahcl and the tools, at pinned versions
+
+# The pip that comes with Python may be older than dependency groups, so it is replaced first.
+$(INSTALLED): pyproject.toml constraints.txt $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "pahcl needs Python 3.11 or later; name one: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt 'pip>=25.3' $(PIP_ARGS)
+	$(BIN)/python -m pip install --quiet $(PINS) $(PIP_ARGS) --group dev \
+		-e 'packages/pahcl-track[wandb]' -e packages/pahcl-core -e apps/cli
+	@touch $@
+
+demo: $(INSTALLED) ## set up, then go from synthetic heart sounds to a scored model
+	$(BIN)/pahcl demo
+
+test: $(INSTALLED) ## set up, then run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(CHECKS) ## formatting, lint, types, and which module may import which
+
+check-format: $(INSTALLED)
+	$(BIN)/ruff format --check .
+
+check-lint: $(INSTALLED)
+	$(BIN)/ruff check .
+
+check-types: $(INSTALLED)
+	$(BIN)/mypy
+
+check-imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## rewrite the files as the checks want them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## run every benchmark; fails when one misses its budget
+	@missed=''; for script in benchmarks/*.py; do \
+		echo "== $$script"; $(BIN)/python "$$script" || missed="$$missed $$script"; \
+	done; \
+	if [ -n "$$missed" ]; then echo "over budget or failed:$$missed" >&2; exit 1; fi
+
+clean: ## remove .venv and the tools' caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

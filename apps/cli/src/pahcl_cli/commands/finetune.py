@@ -1,0 +1,88 @@
+"""`pahcl finetune`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pahcl_cli import options
+from pahcl_core.errors import SettingError
+
+
+def finetune(
+    task: Annotated[
+        str | None, typer.Argument(help="`pahcl tasks` lists them.", show_default=False)
+    ] = None,
+    task_option: Annotated[
+        str | None, typer.Option("--task", help="The same, as an option.", show_default=False)
+    ] = None,
+    data_dir: options.DataDir = None,
+    pretrained: Annotated[
+        Path | None, typer.Option("--pretrained", help="best_model.pt of a pretraining.")
+    ] = None,
+    linear_eval: Annotated[
+        bool | None,
+        typer.Option("--linear-eval/--full", help="Train the classifier alone, or everything."),
+    ] = None,
+    few_shot: Annotated[
+        bool | None,
+        typer.Option("--few-shot/--all-shots", help="Train on a share of the persons."),
+    ] = None,
+    shot_ratio: Annotated[
+        float | None, typer.Option("--shot-ratio", help="That share.  [0.1]")
+    ] = None,
+    epochs: options.Epochs = None,
+    lr: options.LearningRate = None,
+    batch_size: options.BatchSize = None,
+    seed: options.Seed = None,
+    output_dir: options.OutputDir = None,
+    experiment_name: options.ExperimentName = None,
+    device: options.Device = None,
+    num_workers: options.NumWorkers = None,
+    config: options.ConfigFile = None,
+    settings: options.Set = None,
+    tracker: options.Trackers = None,
+    tracker_option: options.TrackerOptions = None,
+    project: options.Project = None,
+    entity: options.Entity = None,
+    group: options.Group = None,
+    tag: options.Tags = None,
+    notes: options.Notes = None,
+    wandb: options.Wandb = False,
+) -> None:
+    """Train a classifier for a clinical task, and score it on patients it has not seen."""
+    from pahcl_cli.launch import run_finetune
+    from pahcl_cli.run_files import Layers
+    from pahcl_cli.tracking import Tracking
+
+    if task is not None and task_option is not None and task != task_option:
+        raise SettingError(f"two tasks given: {task!r} and --task {task_option!r}")
+    named = {
+        "task": task or task_option,
+        "data_dir": data_dir and str(data_dir),
+        "pretrained": pretrained and str(pretrained),
+        "linear_eval": linear_eval,
+        "few_shot": few_shot,
+        "shot_ratio": shot_ratio,
+        "training.epochs": epochs,
+        "optimiser.lr": lr,
+        "training.batch_size": batch_size,
+        "seed": seed,
+        "output_dir": output_dir and str(output_dir),
+        "experiment_name": experiment_name,
+        "device": device,
+        "num_workers": num_workers,
+    }
+    run_finetune(
+        Layers(file=config, overrides=settings or (), named=named),
+        Tracking(
+            trackers=tracker or (),
+            options=tracker_option or (),
+            project=project,
+            entity=entity,
+            group=group,
+            tags=tag or (),
+            notes=notes,
+            wandb=wandb,
+        ),
+    )

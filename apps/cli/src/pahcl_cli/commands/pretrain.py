@@ -1,0 +1,55 @@
+"""`pahcl pretrain`."""
+
+from pahcl_cli import options
+
+
+def pretrain(
+    data_dir: options.DataDir = None,
+    epochs: options.Epochs = None,
+    lr: options.LearningRate = None,
+    batch_size: options.BatchSize = None,
+    seed: options.Seed = None,
+    output_dir: options.OutputDir = None,
+    experiment_name: options.ExperimentName = None,
+    device: options.Device = None,
+    num_workers: options.NumWorkers = None,
+    config: options.ConfigFile = None,
+    settings: options.Set = None,
+    tracker: options.Trackers = None,
+    tracker_option: options.TrackerOptions = None,
+    project: options.Project = None,
+    entity: options.Entity = None,
+    group: options.Group = None,
+    tag: options.Tags = None,
+    notes: options.Notes = None,
+    wandb: options.Wandb = False,
+) -> None:
+    """Train an encoder on cycles and their phases, without labels."""
+    from pahcl_cli.launch import run_pretrain
+    from pahcl_cli.run_files import Layers
+    from pahcl_cli.tracking import Tracking
+
+    named = {
+        "data_dir": data_dir and str(data_dir),
+        "training.epochs": epochs,
+        "optimiser.lr": lr,
+        "training.batch_size": batch_size,
+        "seed": seed,
+        "output_dir": output_dir and str(output_dir),
+        "experiment_name": experiment_name,
+        "device": device,
+        "num_workers": num_workers,
+    }
+    run_pretrain(
+        Layers(file=config, overrides=settings or (), named=named),
+        Tracking(
+            trackers=tracker or (),
+            options=tracker_option or (),
+            project=project,
+            entity=entity,
+            group=group,
+            tags=tag or (),
+            notes=notes,
+            wandb=wandb,
+        ),
+    )

@@ -1,0 +1,105 @@
+"""Runs the trainers for the command line, and says in a few lines what came out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pahcl_cli.options import require_data
+from pahcl_cli.progress import progress_bar, show_warnings
+from pahcl_cli.run_files import Layers, complete, read_settings
+from pahcl_cli.tracking import Tracking, TrackingConfig, build_tracker
+from pahcl_core.errors import SettingError
+from pahcl_core.training.finetune import FinetuneResult, describe_finetune, finetune
+from pahcl_core.training.pretrain import PretrainResult, describe_pretrain, pretrain
+from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
+
+_HEADLINES = ("auroc", "auprc", "f1_macro", "sensitivity", "specificity", "weighted_accuracy")
+
+
+def run_finetune(layers: Layers, tracking: Tracking) -> FinetuneResult:
+    """Fine-tune as the layers of settings say."""
+    show_warnings()
+    table = _with_tracking(layers, tracking)
+    if "task" not in table:
+        raise SettingError("no task given; `pahcl tasks` lists them")
+    require_data(table, f"finetune {table['task']}")
+    config, tracked = read_settings(FinetuneConfig, table, source=_source(layers))
+    run = describe_finetune(config, config=complete(config, tracked), **_identity(tracked))
+    result = finetune(
+        config, run=run, tracker=build_tracker(tracked), progress=progress_bar(config.name)
+    )
+    typer.echo("\n".join(_finetune_lines(result)))
+    return result
+
+
+def run_pretrain(layers: Layers, tracking: Tracking) -> PretrainResult:
+    """Pretrain as the layers of settings say."""
+    show_warnings()
+    table = _with_tracking(layers, tracking)
+    require_data(table, "pretrain")
+    config, tracked = read_settings(PretrainConfig, table, source=_source(layers))
+    run = describe_pretrain(config, config=complete(config, tracked), **_identity(tracked))
+    result = pretrain(
+        config, run=run, tracker=build_tracker(tracked), progress=progress_bar(config.name)
+    )
+    typer.echo("\n".join(_pretrain_lines(result)))
+    return result
+
+
+def _with_tracking(layers: Layers, tracking: Tracking) -> dict[str, Any]:
+    table = layers.resolved()
+    section = table.get("tracking", {})
+    if not isinstance(section, Mapping):
+        raise SettingError(f"{_source(layers)}: tracking is a section, not {section!r}")
+    return {**table, "tracking": tracking.over(section)}
+
+
+def _source(layers: Layers) -> str:
+    return "settings" if layers.file is None else str(layers.file)
+
+
+def _identity(tracked: TrackingConfig) -> dict[str, Any]:
+    """What a tracker is told of the run besides its settings."""
+    return {
+        "project": tracked.project,
+        "group": tracked.group,
+        "tags": tracked.tags,
+        "notes": tracked.notes,
+    }
+
+
+def _finetune_lines(result: FinetuneResult) -> list[str]:
+    metrics = result.metrics
+    classes = ", ".join(f"{n} {name}" for name, n in metrics["n_by_class"]["test"].items())
+    lines = [
+        f"{metrics['task']}, {metrics['n']['test']} test patients ({classes}), "
+        f"{_kind(metrics)} data, best epoch {metrics['best_epoch']} of the validation patients"
+    ]
+    for name in _HEADLINES:
+        key = f"test_{name}"
+        if key in metrics:
+            value = metrics[key]
+            shown = f"undefined: {metrics['undefined'][key]}" if value is None else f"{value:.3f}"
+            lines.append(f"  {name:<18} {shown}")
+    return [*lines, *_where(result.directory)]
+
+
+def _pretrain_lines(result: PretrainResult) -> list[str]:
+    metrics = result.metrics
+    return [
+        f"pretrained on {metrics['n']['train']} cycles of {metrics['n_persons']} persons, "
+        f"{_kind(metrics)} data; validation loss {metrics['val_loss']:.3f} in epoch "
+        f"{metrics['best_epoch']}",
+        *_where(result.directory),
+    ]
+
+
+def _kind(metrics: Mapping[str, Any]) -> str:
+    return "SYNTHETIC" if metrics["provenance"] == "synthetic" else "real"
+
+
+def _where(directory: Path) -> list[str]:
+    files = sorted(p.name + ("/" if p.is_dir() else "") for p in directory.iterdir())
+    return [f"in {directory}/: {', '.join(files)}"]

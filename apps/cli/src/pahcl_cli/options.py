@@ -1,0 +1,69 @@
+"""Options that several commands share, each described once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pahcl_core.errors import SettingError
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="CirCor DigiScope as downloaded.", show_default=False),
+]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Times through the recordings.")]
+LearningRate = Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Cycles in a step.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of the split, the model, the draws.")]
+OutputDir = Annotated[
+    Path | None, typer.Option("--output-dir", help="Holds one folder per run.  [outputs]")
+]
+ExperimentName = Annotated[
+    str | None, typer.Option("--experiment-name", help="That folder's name.")
+]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+NumWorkers = Annotated[
+    int | None, typer.Option("--num-workers", help="Threads that read recordings.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any setting: training.epochs=5. Repeatable."),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A run file, such as a run's config.toml.")
+]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option("--tracker", help="Where to report: `pahcl track list`. Repeatable.  [console]"),
+]
+TrackerOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker-option", metavar="NAME.KEY=VALUE", help="Such as wandb.mode=offline. Repeatable."
+    ),
+]
+Project = Annotated[
+    str | None, typer.Option("--project", "--wandb-project", help="To report under.  [PA-HCL]")
+]
+Entity = Annotated[str | None, typer.Option("--entity", "--wandb-entity", help="W&B team or user.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="Of the run. Repeatable.")]
+Group = Annotated[str | None, typer.Option("--group", help="Runs that belong together.")]
+Notes = Annotated[str | None, typer.Option("--notes", help="A sentence about the run.")]
+Wandb = Annotated[bool, typer.Option("--wandb", help="The same as another --tracker wandb.")]
+
+HOW_TO_GET_DATA = (
+    "no data: give --data-dir, the folder with training_data.csv. CirCor DigiScope 1.0.3 is free "
+    "at https://physionet.org/content/circor-heart-sound/1.0.3/; to try everything out on made-up "
+    "recordings: pahcl data synth circor data/synthetic && pahcl {command} --data-dir "
+    "data/synthetic"
+)
+
+
+def require_data(table: dict[str, object], command: str) -> None:
+    """Refuse to go on without data.
+
+    Raises:
+        SettingError: Saying how to get some.
+    """
+    if "data_dir" not in table:
+        raise SettingError(HOW_TO_GET_DATA.format(command=command))

@@ -1,0 +1,76 @@
+"""From the command line's tracking options to one tracker."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pahcl_core.errors import SettingError
+from pahcl_track import Tracker, combine, load_tracker, parse_options
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrackingConfig:
+    """Where a run is reported; changes nothing of its result. `[tracking]` in a run file."""
+
+    trackers: tuple[str, ...] = ("console",)
+    """Names of installed trackers: `pahcl track list`."""
+
+    options: tuple[str, ...] = ()
+    """Their options, each as `<tracker>.<option>=<value>`."""
+
+    project: str = "PA-HCL"
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    notes: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tracking:
+    """What the command line says of tracking; what it leaves open is the run file's."""
+
+    trackers: Sequence[str] = ()
+    options: Sequence[str] = ()
+    project: str | None = None
+    entity: str | None = None
+    group: str | None = None
+    tags: Sequence[str] = ()
+    notes: str | None = None
+    wandb: bool = False
+    """W&B, beside the others."""
+
+    def over(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """`[tracking]` of a run file, with what the command line says instead.
+
+        Raises:
+            SettingError: If an entity is given and no wandb tracker.
+        """
+        after = dict(before)
+        names = list(self.trackers or before.get("trackers", TrackingConfig().trackers))
+        if self.wandb and "wandb" not in names:
+            names.append("wandb")
+        after["trackers"] = list(dict.fromkeys(names))
+        options = list(self.options or before.get("options", ()))
+        if self.entity is not None:
+            if "wandb" not in names:
+                raise SettingError("--entity is an option of W&B; add --tracker wandb")
+            options.append(f"wandb.entity={self.entity}")
+        if options:
+            after["options"] = options
+        given = {
+            "project": self.project,
+            "group": self.group,
+            "tags": list(self.tags) or None,
+            "notes": self.notes,
+        }
+        after.update({key: value for key, value in given.items() if value is not None})
+        return after
+
+
+def build_tracker(config: TrackingConfig) -> Tracker:
+    """All trackers asked for, as one, none of which can harm the others.
+
+    Raises:
+        TrackerError: If one is not installed, or an option makes no sense.
+    """
+    options = parse_options(config.options, config.trackers)
+    return combine({name: load_tracker(name, options.get(name)) for name in config.trackers})

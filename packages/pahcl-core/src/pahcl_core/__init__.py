@@ -1,0 +1,13 @@
+"""PA-HCL: physiology-aware hierarchical contrastive learning on heart sounds.
+
+Where things live, from the bottom up (an import only ever points down this list):
+
+- `signal`: filters, envelopes, cardiac cycles. Functions of NumPy arrays; no files, no torch.
+- `data`: readers of the public collections, synthesis, splits by person, the packed cycles.
+- `models`, `losses`, `metrics`: torch modules; functions of tensors; functions of arrays.
+- `training`: the loops, the checkpoints, and the only place that reports to a tracker.
+
+`config` turns run files into frozen dataclasses and back; `errors` holds what a user can mend.
+"""
+
+__version__ = "0.1.0"

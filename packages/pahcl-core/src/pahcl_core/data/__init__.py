@@ -1,0 +1,1 @@
+"""Collections of recordings: readers, synthesis, splits, packed cycles."""

@@ -1,0 +1,60 @@
+"""All cycles of a collection over one packed signal: a batch is gathered by index, never padded.
+
+A cycle is shown to the model through a window of fixed length that starts at its S1 and runs on
+into whatever follows in the recording. So a batch is one gather, short cycles keep their context,
+and the cycle's own extent is told apart by `bounds`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from pahcl_core.data.collection import Recording
+
+CycleSource = Literal["annotation", "envelope", "windows"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CycleSet:
+    """Cycles of many recordings."""
+
+    recordings: tuple[Recording, ...]
+    """Those that have at least one cycle here."""
+
+    sources: tuple[CycleSource, ...]
+    """Per recording, where its cycles come from."""
+
+    sample_rate: int
+    """Of `samples`, in hertz."""
+
+    samples: Float32[np.ndarray, "samples"]
+    """The prepared signals of all recordings, one after the other."""
+
+    offsets: Int64[np.ndarray, "recordings_and_one"]
+    """Recording `i` lies at `samples[offsets[i]:offsets[i + 1]]`."""
+
+    recording: Int64[np.ndarray, "cycles"]
+    """Index into `recordings`, ascending."""
+
+    bounds: Int64[np.ndarray, "cycles 5"]
+    """Indices into `samples`: onsets of S1, systole, S2 and diastole, and the end of the cycle.
+
+    Where nothing is known of the phases, the first four are equal.
+    """
+
+    def __len__(self) -> int:
+        return len(self.recording)
+
+    @property
+    def has_phases(self) -> Bool[np.ndarray, "cycles"]:
+        """Whether S1, systole, S2 and diastole are known."""
+        return np.asarray((np.diff(self.bounds, axis=1) > 0).all(axis=1))
+
+    def of_subjects(self, subject_ids: Sequence[str]) -> Int64[np.ndarray, "chosen"]:
+        """Indices of the cycles of these subjects, ascending."""
+        wanted = set(subject_ids)
+        keep = np.array([recording.subject_id in wanted for recording in self.recordings])
+        return np.flatnonzero(keep[self.recording]).astype(np.int64)

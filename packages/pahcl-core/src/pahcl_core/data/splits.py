@@ -1,0 +1,225 @@
+"""Splits of a collection: by person, stratified by label, and the same for the same seed anywhere.
+
+Two subjects can be one person (CirCor recorded some people in two campaigns), so the person is
+what is drawn, and all of a person's subjects follow. Persons are put in order by a hash of the
+seed and their number, so neither the order of the subjects nor any library's random generator
+matters.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pahcl_core.data.collection import Subject
+from pahcl_core.errors import DataError, SettingError
+
+SIDES = ("train", "val", "test")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """Subject numbers per side, each side sorted; no person is on two of them."""
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def split_people(
+    subjects: Sequence[Subject],
+    *,
+    label: str,
+    also: Sequence[str] = (),
+    seed: int,
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+) -> Split:
+    """Divide all subjects, person by person, into training, validation and test.
+
+    Args:
+        subjects: All of the collection, in any order.
+        label: Name of the label whose shares are kept alike on all sides. A person whose
+            subjects differ in it counts for the one that fewest subjects have.
+        also: Further labels whose shares come out alike within each value of `label`, as far as
+            the numbers allow.
+        seed: Another seed gives another split.
+        fractions: Of the persons, for training, validation and test; positive, with sum 1.
+
+    Returns:
+        The split. Each side has at least one person for each label.
+
+    Raises:
+        SettingError: If `fractions` are not three positive numbers with sum 1.
+        DataError: If a subject lacks a label, or fewer than three persons have one of them.
+    """
+    if min(fractions) <= 0 or not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
+        raise SettingError(f"fractions must be three positive numbers with sum 1, got {fractions}")
+    members = _members(subjects)
+    _require_labels(subjects, (label, *also))
+    sides: tuple[list[str], ...] = tuple([] for _ in SIDES)
+    for value, persons in _strata(members, label=label).items():
+        if len(persons) < len(SIDES):
+            raise DataError(
+                f"only {len(persons)} persons with {label} {value!r}: a split into training, "
+                f"validation and test needs at least {len(SIDES)}"
+            )
+        alike = sorted(
+            _shuffled(persons, seed=seed),
+            key=lambda person: [min(s.labels[name] for s in members[person]) for name in also],
+        )
+        for person, side in zip(alike, _dealt(_shares(len(persons), fractions)), strict=True):
+            sides[side].extend(subject.subject_id for subject in members[person])
+    train, val, test = (tuple(sorted(side)) for side in sides)
+    return Split(train=train, val=val, test=test)
+
+
+def few_shot(
+    subjects: Sequence[Subject], train_ids: Sequence[str], *, label: str, ratio: float, seed: int
+) -> tuple[str, ...]:
+    """A part of the training subjects: whole persons, the same part of every label's.
+
+    Args:
+        subjects: All of the collection, in any order.
+        train_ids: Subjects of the training side.
+        label: Name of the label whose shares are kept; at least one person of each is taken.
+        ratio: Part of the persons, above 0 and at most 1. With the same seed, a larger ratio
+            takes everyone that a smaller one takes.
+        seed: Another seed takes others.
+
+    Returns:
+        Subject numbers, sorted.
+
+    Raises:
+        SettingError: If `ratio` is out of range.
+        DataError: If `train_ids` names an unknown subject or a subject lacks the label.
+    """
+    if not 0 < ratio <= 1:
+        raise SettingError(f"the ratio of persons must be above 0 and at most 1, got {ratio:g}")
+    known = {subject.subject_id: subject for subject in subjects}
+    for subject_id in train_ids:
+        if subject_id not in known:
+            raise DataError(f"subject {subject_id!r} of the split is not in the collection")
+    chosen = [known[subject_id] for subject_id in train_ids]
+    _require_labels(chosen, (label,))
+    members = _members(chosen)
+    taken: list[str] = []
+    for persons in _strata(members, label=label).values():
+        count = max(1, round(ratio * len(persons)))
+        for person in _shuffled(persons, seed=seed)[:count]:
+            taken.extend(subject.subject_id for subject in members[person])
+    return tuple(sorted(taken))
+
+
+def write_split(path: Path, split: Split) -> None:
+    """Write a split as JSON: the subject numbers under `train`, `val` and `test`."""
+    path.write_text(json.dumps(asdict(split), indent=2) + "\n", encoding="utf-8", newline="\n")
+
+
+def read_split(path: Path, subjects: Sequence[Subject]) -> Split:
+    """Read a split and check it against the collection it is meant for.
+
+    A subject on no side is no error: a split may leave people out.
+
+    Raises:
+        DataError: If the file is not such a JSON file, names an unknown subject or one twice,
+            leaves a side empty, or has a person on two sides.
+    """
+    split = _parse_split(path)
+    persons = {subject.subject_id: subject.person_id for subject in subjects}
+    side_of: dict[str, str] = {}
+    seen: set[str] = set()
+    for side in SIDES:
+        ids: tuple[str, ...] = getattr(split, side)
+        if not ids:
+            raise DataError(f"{path}: {side!r} is empty")
+        for subject_id in ids:
+            if subject_id not in persons:
+                raise DataError(
+                    f"{path}: subject {subject_id!r} in {side!r} is not in the collection"
+                )
+            if side_of.setdefault(persons[subject_id], side) != side:
+                raise DataError(
+                    f"{path}: person {persons[subject_id]!r} (subject {subject_id!r}) is in both "
+                    f"{side_of[persons[subject_id]]!r} and {side!r}"
+                )
+            if subject_id in seen:
+                raise DataError(f"{path}: subject {subject_id!r} is in {side!r} twice")
+            seen.add(subject_id)
+    return split
+
+
+def _parse_split(path: Path) -> Split:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not JSON, or no text at all
+        raise DataError(f"{path}: is not a JSON file: {error}") from error
+    if not isinstance(content, dict) or set(content) != set(SIDES):
+        raise DataError(f"{path}: must hold 'train', 'val' and 'test' and nothing else")
+    for side, ids in content.items():
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise DataError(f"{path}: {side!r} must be a list of subject numbers as text")
+    return Split(**{side: tuple(ids) for side, ids in content.items()})
+
+
+def _require_labels(subjects: Iterable[Subject], labels: Sequence[str]) -> None:
+    for subject in subjects:
+        for label in labels:
+            if label not in subject.labels:
+                raise DataError(f"subject {subject.subject_id!r} has no label {label!r}")
+
+
+def _members(subjects: Iterable[Subject]) -> dict[str, list[Subject]]:
+    members: dict[str, list[Subject]] = defaultdict(list)
+    for subject in subjects:
+        members[subject.person_id].append(subject)
+    return dict(members)
+
+
+def _strata(members: dict[str, list[Subject]], *, label: str) -> dict[str, list[str]]:
+    """Persons by label, rarest label first; the person counts for the rarest it has."""
+    frequency: Counter[str] = Counter()
+    for subject in (subject for group in members.values() for subject in group):
+        frequency[subject.labels[label]] += 1
+    rank = {value: (frequency[value], value) for value in frequency}
+    strata: dict[str, list[str]] = {value: [] for value in sorted(rank, key=rank.__getitem__)}
+    for person, group in members.items():
+        rarest = min((subject.labels[label] for subject in group), key=rank.__getitem__)
+        strata[rarest].append(person)
+    return {value: persons for value, persons in strata.items() if persons}
+
+
+def _shuffled(persons: Sequence[str], *, seed: int) -> list[str]:
+    return sorted(persons, key=lambda one: hashlib.sha256(f"{seed}/{one}".encode()).digest())
+
+
+def _dealt(shares: tuple[int, ...]) -> Iterator[int]:
+    """Which side each of a row of persons goes to: evenly along the row, so many to each side."""
+    total = sum(shares)
+    counts = [0] * len(shares)
+    for number in range(1, total + 1):
+        lacking = [
+            share * number / total - count for share, count in zip(shares, counts, strict=True)
+        ]
+        side = max(range(len(shares)), key=lambda one: (counts[one] < shares[one], lacking[one]))
+        counts[side] += 1
+        yield side
+
+
+def _shares(total: int, fractions: tuple[float, float, float]) -> tuple[int, ...]:
+    """Whole numbers nearest to the fractions (largest remainder), none of them zero."""
+    counts = [math.floor(total * fraction) for fraction in fractions]
+    by_remainder = sorted(
+        range(len(fractions)), key=lambda side: counts[side] - total * fractions[side]
+    )
+    for side in by_remainder[: total - sum(counts)]:
+        counts[side] += 1
+    for side, count in enumerate(counts):
+        if count == 0:
+            counts[counts.index(max(counts))] -= 1
+            counts[side] += 1
+    return tuple(counts)

@@ -1,0 +1,86 @@
+"""Scores of the PhysioNet Challenge 2022, by patient.
+
+Reyna et al., "Heart murmur detection from phonocardiogram recordings: The George B. Moody PhysioNet
+Challenge 2022", PLOS Digital Health 2023.
+
+Weighted accuracy: the share of patients that are right, each weighing as much as missing them
+would cost, by their true class. Cost: what screening everybody with the algorithm, referring those
+it calls abnormal to an expert, treating whom the expert confirms, and paying for those missed comes
+to, per patient.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+WEIGHTS: Mapping[str, Mapping[str, float]] = {
+    "murmur": {"Present": 5.0, "Unknown": 3.0, "Absent": 1.0},
+    "outcome": {"Abnormal": 5.0, "Normal": 1.0},
+}
+
+
+def challenge_scores(
+    label: str,
+    labels: Int64[np.ndarray, "patients"],
+    predicted: Int64[np.ndarray, "patients"],
+    class_names: Sequence[str],
+) -> dict[str, float]:
+    """The Challenge's scores for one of its labels; none for a label it does not know.
+
+    Args:
+        label: `murmur` or `outcome`.
+        labels: Index of each patient's true class.
+        predicted: Index of the class said.
+        class_names: What the indices mean.
+    """
+    if label not in WEIGHTS:
+        return {}
+    weights = [WEIGHTS[label][name] for name in class_names]
+    scores = {"weighted_accuracy": weighted_accuracy(labels, predicted, weights)}
+    if label == "outcome":
+        abnormal = list(class_names).index("Abnormal")
+        scores["cost"] = cost(labels == abnormal, predicted == abnormal)
+    return scores
+
+
+def weighted_accuracy(
+    labels: Int64[np.ndarray, "patients"],
+    predicted: Int64[np.ndarray, "predictions"],
+    weights: Sequence[float],
+) -> float:
+    """Share of the weight that is on patients whose class was said.
+
+    Raises:
+        ValueError: If there are no patients, not one prediction for each, or a label is negative.
+    """
+    _check_lengths(labels, predicted)
+    if labels.min() < 0:  # it would take the weight of the last class
+        raise ValueError(f"labels must be at least 0, got {labels.min()}")
+    weight = np.asarray(weights)[labels]
+    return float(weight[predicted == labels].sum() / weight.sum())
+
+
+def cost(true: Bool[np.ndarray, "patients"], referred: Bool[np.ndarray, "predictions"]) -> float:
+    """Mean cost of a patient, in the Challenge's dollars.
+
+    Args:
+        true: Whether each patient is abnormal.
+        referred: Whether the algorithm says so.
+
+    Raises:
+        ValueError: If there are no patients, or not one prediction for each.
+    """
+    _check_lengths(true, referred)
+    share = float(np.mean(referred))
+    treated = float(np.mean(true & referred))
+    missed = float(np.mean(true & ~referred))
+    screening = 25 + 397 * share - 1718 * share**2 + 11296 * share**4
+    return 10 + screening + 10_000 * treated + 50_000 * missed
+
+
+def _check_lengths(true: np.ndarray, predicted: np.ndarray) -> None:
+    if len(true) == 0:
+        raise ValueError("no patients to score")
+    if len(predicted) != len(true):  # one prediction would count for all
+        raise ValueError(f"{len(predicted)} predictions for {len(true)} patients")

@@ -1,0 +1,1 @@
+"""Encoders and heads; they know nothing of files, losses or trackers."""

@@ -1,0 +1,1 @@
+"""Signal processing on NumPy arrays: filters, envelopes, cardiac cycles."""

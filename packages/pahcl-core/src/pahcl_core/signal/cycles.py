@@ -1,0 +1,51 @@
+"""Cardiac cycles: the five instants that part S1, systole, S2 and diastole."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int
+
+NUM_PHASES = 4
+PHASES = ("S1", "systole", "S2", "diastole")
+
+_MAX_GAP_S = 0.005  # annotations are rounded; two states this close follow on each other
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cycles:
+    """Cycles of one recording, in the order of time."""
+
+    bounds_s: Float64[np.ndarray, "cycles 5"]
+    """Seconds: onsets of S1, systole, S2 and diastole, and the end of the diastole; ascending."""
+
+    def __len__(self) -> int:
+        return len(self.bounds_s)
+
+
+def cycles_from_states(
+    start_s: Float64[np.ndarray, "rows"],
+    end_s: Float64[np.ndarray, "rows"],
+    state: Int[np.ndarray, "rows"],
+) -> Cycles:
+    """Every complete run of S1, systole, S2, diastole in an annotation.
+
+    Args:
+        start_s: Start of each annotated state, in seconds, ascending.
+        end_s: End of each, in seconds.
+        state: 1 S1, 2 systole, 3 S2, 4 diastole; anything else is not part of a cycle.
+
+    Returns:
+        One cycle for each four rows 1, 2, 3, 4 that follow on each other without a gap; possibly
+        none at all.
+    """
+    rows = np.arange(len(state) - 3) if len(state) > 3 else np.arange(0)
+    complete = np.ones(len(rows), dtype=bool)
+    for offset in range(NUM_PHASES):
+        complete &= state[rows + offset] == offset + 1
+        complete &= end_s[rows + offset] > start_s[rows + offset]
+    for offset in range(NUM_PHASES - 1):
+        gap = np.abs(start_s[rows + offset + 1] - end_s[rows + offset])
+        complete &= gap <= _MAX_GAP_S
+    first = rows[complete]
+    onsets = start_s[first[:, None] + np.arange(NUM_PHASES)]
+    return Cycles(bounds_s=np.column_stack([onsets, end_s[first + NUM_PHASES - 1]]))

@@ -1,0 +1,1 @@
+"""Training loops, checkpoints and run directories; the only part that reports to a tracker."""

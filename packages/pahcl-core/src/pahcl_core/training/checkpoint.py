@@ -1,0 +1,128 @@
+"""Checkpoints: plain tensors and plain values, loaded without running anybody's code."""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pahcl_core.config import from_dict, to_dict
+from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.errors import DataError, SettingError
+from pahcl_core.models.encoder import Encoder, EncoderConfig
+from pahcl_core.training.run_directory import write_atomically
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A model at one moment, and what it takes to use it elsewhere."""
+
+    kind: str
+    """`pretrain` or `finetune`."""
+
+    encoder_config: EncoderConfig
+    encoder: Mapping[str, Tensor]
+    signal: SignalConfig
+    """What its recordings went through."""
+
+    heads: Mapping[str, Mapping[str, Tensor]]
+    """Parameters of each head, such as `classifier`."""
+
+    epoch: int
+    step: int
+    task: str | None = None
+    classes: Sequence[str] = ()
+
+    persons: Sequence[str] = ()
+    """Everyone it was trained on, as `<collection>:<person>`: to tell who is new to it."""
+
+    provenance: str = "real"
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint: complete, or not at all."""
+    content = {
+        "format": _FORMAT,
+        "kind": checkpoint.kind,
+        "encoder_config": to_dict(checkpoint.encoder_config),
+        "encoder": dict(checkpoint.encoder),
+        "signal": to_dict(checkpoint.signal),
+        "heads": {name: dict(state) for name, state in checkpoint.heads.items()},
+        "epoch": checkpoint.epoch,
+        "step": checkpoint.step,
+        "task": checkpoint.task,
+        "classes": list(checkpoint.classes),
+        "persons": list(checkpoint.persons),
+        "provenance": checkpoint.provenance,
+    }
+    write_atomically(path, lambda scratch: torch.save(content, scratch))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, on the host.
+
+    Raises:
+        DataError: If there is none, it is damaged, or it is something else.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such checkpoint") from error
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise DataError(
+            f"{path}: not a checkpoint of pahcl, or damaged; give the best_model.pt of a run"
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise DataError(f"{path}: not a checkpoint of this version of pahcl")
+    source = str(path)
+    return Checkpoint(
+        kind=content["kind"],
+        encoder_config=from_dict(EncoderConfig, content["encoder_config"], source=source),
+        encoder=content["encoder"],
+        signal=from_dict(SignalConfig, content["signal"], source=source),
+        heads=content["heads"],
+        epoch=content["epoch"],
+        step=content["step"],
+        task=content["task"],
+        classes=tuple(content["classes"]),
+        persons=tuple(content["persons"]),
+        provenance=content["provenance"],
+    )
+
+
+def encoder_from(
+    path: Path, checkpoint: Checkpoint, wanted: EncoderConfig, signal: SignalConfig
+) -> Encoder:
+    """The pretrained encoder, if it is of the shape that this run asks for.
+
+    Raises:
+        SettingError: If not; says which settings differ and how to match them.
+    """
+    differing = [
+        *_differences("encoder", to_dict(checkpoint.encoder_config), to_dict(wanted)),
+        *_differences("signal", to_dict(checkpoint.signal), to_dict(signal)),
+    ]
+    if differing:
+        raise SettingError(
+            f"{path} was trained with other settings; match them with {' '.join(differing)}"
+        )
+    encoder = Encoder(wanted)
+    try:
+        encoder.load_state_dict(dict(checkpoint.encoder))
+    except RuntimeError as error:
+        raise DataError(f"{path}: its parameters do not fit its own settings") from error
+    return encoder
+
+
+def _differences(section: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    harmless = {"encoder.dropout", "signal.cycles"}
+    return [
+        f"--set {section}.{key}={value}"
+        for key, value in theirs.items()
+        if value != ours.get(key) and f"{section}.{key}" not in harmless
+    ]

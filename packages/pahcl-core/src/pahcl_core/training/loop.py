@@ -1,0 +1,201 @@
+"""The loop that pretraining and fine-tuning share; it alone decides when to report."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int64
+from torch import Tensor, nn
+
+from pahcl_core.data.cycle_set import CycleSet
+from pahcl_core.data.preparation import Progress
+from pahcl_core.errors import TrainingError
+from pahcl_core.training.checkpoint import Checkpoint, save_checkpoint
+from pahcl_core.training.optimisation import Optimiser, OptimiserConfig
+from pahcl_core.training.reporting import histograms
+from pahcl_core.training.settings import ScheduleConfig
+from pahcl_core.training.windows import batches, epoch_of, num_batches
+from pahcl_track import Outcome, Run, Tracker, Value
+
+log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """What the loop trains: it knows its model, its loss and its scores, and no tracker."""
+
+    cycles: CycleSet
+    train_cycles: Int64[np.ndarray, "cycles"]
+    heads: nn.ModuleDict
+
+    @property
+    def encoder(self) -> nn.Module:
+        """What the heads sit on."""
+        ...
+
+    def begin_epoch(self) -> None:
+        """Go into training mode, and forget the scores of the epoch before."""
+        ...
+
+    def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
+        """The scalar to descend on for these cycles."""
+        ...
+
+    def train_scores(self) -> dict[str, float]:
+        """Of the epoch so far, `train/loss` among them."""
+        ...
+
+    def validate(self) -> dict[str, float]:
+        """Scores on the validation persons, `val/loss` among them."""
+        ...
+
+    def rank(self, val: Mapping[str, float]) -> tuple[float, ...]:
+        """What makes an epoch the best: the greatest of these."""
+        ...
+
+    def checkpoint(self, *, epoch: int, step: int) -> Checkpoint:
+        """The model as it stands."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trained:
+    """How a training ended."""
+
+    best_epoch: int
+    best_val: Mapping[str, float]
+    """Validation scores of the best epoch."""
+
+    step: int
+    """The last one."""
+
+
+@contextlib.contextmanager
+def reported(run: Run, tracker: Tracker) -> Iterator[dict[str, Value]]:
+    """Begin a run with a tracker and end it, however it ends.
+
+    Yields:
+        The summary to fill in: the run's final figures.
+    """
+    summary: dict[str, Value] = {}
+    tracker.start(run)
+    try:
+        yield summary
+    except KeyboardInterrupt:
+        log.warning("interrupted; what was written so far is in %s", run.directory)
+        tracker.finish(Outcome(status="interrupted", summary=summary))
+        raise
+    except Exception as error:
+        log.exception("the run failed")
+        tracker.finish(Outcome(status="failed", error=str(error), summary=summary))
+        raise
+    tracker.finish(Outcome(status="completed", summary=summary))
+
+
+def train(
+    learner: Learner,
+    *,
+    schedule: ScheduleConfig,
+    optimiser: OptimiserConfig,
+    seed: int,
+    directory: Path,
+    tracker: Tracker,
+    progress: Progress,
+) -> Trained:
+    """Train for all epochs; `directory/best_model.pt` is the best of them.
+
+    Raises:
+        TrainingError: If the loss is no longer a number.
+    """
+    rng = np.random.default_rng(seed)
+    descent = Optimiser(
+        learner.encoder,
+        learner.heads,
+        optimiser,
+        num_steps=schedule.epochs * _steps_per_epoch(learner, schedule),
+    )
+    step, best_epoch, best_val = 0, 0, dict[str, float]()
+    for epoch in range(1, schedule.epochs + 1):
+        drawn = epoch_of(
+            learner.cycles,
+            learner.train_cycles,
+            per_recording=schedule.cycles_per_recording,
+            rng=rng,
+        )
+        step = _train_epoch(learner, descent, drawn, schedule, step, tracker, progress)
+        scores = learner.train_scores()
+        if not np.isfinite(scores["train/loss"]):
+            raise TrainingError(
+                f"the loss became {scores['train/loss']} in epoch {epoch}; try an lr below "
+                f"{optimiser.lr:g}"
+            )
+        val = learner.validate()
+        tracker.log({**scores, **val, "epoch": epoch}, step=step)
+        log.info("epoch %d/%d: %s", epoch, schedule.epochs, _line({**scores, **val}))
+        if best_epoch == 0 or learner.rank(val) > learner.rank(best_val):
+            best_epoch, best_val = epoch, val
+            save_checkpoint(directory / "best_model.pt", learner.checkpoint(epoch=epoch, step=step))
+        if schedule.checkpoint_every and epoch % schedule.checkpoint_every == 0:
+            save_checkpoint(
+                directory / f"epoch_{epoch}.pt", learner.checkpoint(epoch=epoch, step=step)
+            )
+    return Trained(best_epoch=best_epoch, best_val=best_val, step=step)
+
+
+def _train_epoch(
+    learner: Learner,
+    descent: Optimiser,
+    drawn: Int64[np.ndarray, "cycles"],
+    schedule: ScheduleConfig,
+    step: int,
+    tracker: Tracker,
+    progress: Progress,
+) -> int:
+    """One pass over the cycles drawn; returns the step it ended at."""
+    learner.begin_epoch()
+    num_cycles, started = 0, time.perf_counter()
+    cut = batches(drawn, schedule.batch_size)
+    for batch in progress(cut, len(cut)):
+        loss = learner.loss(batch)
+        step += 1
+        norms = descent.step(loss, step)
+        num_cycles += len(batch)
+        if step % schedule.log_every == 0:
+            seconds = time.perf_counter() - started
+            tracker.log(
+                {
+                    "train/batch_loss": loss.item(),
+                    **descent.rates(step),
+                    **{name: norm.item() for name, norm in norms.items()},
+                    "throughput/cycles_per_s": num_cycles / seconds,
+                },
+                step=step,
+            )
+            num_cycles, started = 0, time.perf_counter()
+        if schedule.histogram_every and step % schedule.histogram_every == 0:
+            tracker.log(_distributions(learner), step=step)
+    return step
+
+
+def _distributions(learner: Learner) -> dict[str, Value]:
+    parameters = [*learner.encoder.named_parameters("encoder"), *learner.heads.named_parameters()]
+    return {
+        **histograms("parameters", parameters),
+        **histograms("gradients", ((name, parameter.grad) for name, parameter in parameters)),
+    }
+
+
+def _steps_per_epoch(learner: Learner, schedule: ScheduleConfig) -> int:
+    per_recording = np.bincount(learner.cycles.recording[learner.train_cycles])
+    drawn = int(np.minimum(per_recording, schedule.cycles_per_recording).sum())
+    return num_batches(drawn, schedule.batch_size)
+
+
+def _line(scores: Mapping[str, float]) -> str:
+    shown = ("train/loss", "val/loss", "val/auroc", "val/f1_macro")
+    return ", ".join(f"{name} {scores[name]:.4f}" for name in shown if name in scores)

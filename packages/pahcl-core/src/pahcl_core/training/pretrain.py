@@ -1,0 +1,254 @@
+"""Pretraining: cycles, and the phases within them, are told apart without a single label.
+
+Two cycles of one recording, each changed at random, are drawn together, and away from the cycles
+of other people: cycle-level InfoNCE. The same goes for each of the four phases: substructure-level
+InfoNCE. What is minimised is their weighted sum (`losses.hierarchical`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor, nn
+
+from pahcl_core.config import to_dict, write_toml
+from pahcl_core.data.preparation import Progress
+from pahcl_core.data.splits import write_split
+from pahcl_core.losses.hierarchical import HierarchicalLoss, hierarchical_loss
+from pahcl_core.models.encoder import Encoder
+from pahcl_core.models.heads import Projection
+from pahcl_core.training.checkpoint import Checkpoint
+from pahcl_core.training.device import reproducible, resolve_device
+from pahcl_core.training.loop import Trained, reported, train
+from pahcl_core.training.people import Cohort, read_cohort
+from pahcl_core.training.reporting import Guarded
+from pahcl_core.training.run_directory import run_directory, write_json
+from pahcl_core.training.settings import PretrainConfig
+from pahcl_core.training.versions import versions
+from pahcl_core.training.windows import WindowSource, augmented, batches, epoch_of, pairs_of
+from pahcl_track import Run, Tracker
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PretrainResult:
+    """What a pretraining came to."""
+
+    directory: Path
+    checkpoint: Path
+    """`best_model.pt`: the encoder of the epoch with the lowest validation loss."""
+
+    metrics: Mapping[str, Any]
+    """The content of `final_metrics.json`."""
+
+
+def describe_pretrain(config: PretrainConfig, /, **fields: Any) -> Run:  # noqa: ANN401
+    """The run as a tracker is told of it; `fields` are further ones of `Run`."""
+    settled = {
+        "name": config.name,
+        "directory": config.output_dir / config.name,
+        "job_type": "pretrain",
+        "config": to_dict(config),
+    }
+    return Run(**{**settled, **fields})
+
+
+def pretrain(
+    config: PretrainConfig,
+    *,
+    tracker: Tracker,
+    run: Run | None = None,
+    progress: Progress = lambda items, total: items,
+) -> PretrainResult:
+    """Train an encoder on unlabelled cycles.
+
+    Writes to `run.directory`: `config.toml`, `splits.json`, `train.log`, `best_model.pt`,
+    `epoch_<n>.pt`, `final_metrics.json`.
+
+    Args:
+        config: Everything that changes the result.
+        tracker: Told of the run as it goes; whatever it raises, training goes on.
+        run: What the tracker is told of the run; by default what `config` says.
+        progress: Shown the batches of each epoch, and the recordings as they are read.
+
+    Raises:
+        DataError: If the data cannot be used.
+        SettingError: If a setting does not fit the data or the machine.
+        TrainingError: If the loss is no longer a number.
+    """
+    run = run or describe_pretrain(config)
+    tracker = Guarded(tracker)
+    device = resolve_device(config.device)
+    with run_directory(run.directory) as directory, reproducible(config.seed):
+        write_toml(directory / "config.toml", run.config)
+        learner = _Pretraining(config, device, read_cohort(config, progress))
+        write_split(directory / "splits.json", learner.cohort.split)
+        with reported(run, tracker) as summary:
+            tracker.save(directory / "config.toml", kind="config")
+            tracker.save(directory / "splits.json", kind="split")
+            trained = train(
+                learner,
+                schedule=config.training,
+                optimiser=config.optimiser,
+                seed=config.seed,
+                directory=directory,
+                tracker=tracker,
+                progress=progress,
+            )
+            metrics = learner.final_metrics(trained)
+            write_json(directory / "final_metrics.json", metrics)
+            tracker.save(directory / "best_model.pt", kind="checkpoint")
+            tracker.save(directory / "final_metrics.json", kind="metrics")
+            summary.update({f"best/{name}": value for name, value in trained.best_val.items()})
+    return PretrainResult(
+        directory=directory, checkpoint=directory / "best_model.pt", metrics=metrics
+    )
+
+
+class _Pretraining:
+    """An encoder, its projections and the loss between two views."""
+
+    def __init__(self, config: PretrainConfig, device: torch.device, cohort: Cohort) -> None:
+        self.config = config
+        self.device = device
+        self.cohort = cohort
+        self.cycles = cohort.cycles
+        split = cohort.split
+        self.train_ids = (
+            split.train if config.train_on == "train" else (*split.train, *split.val, *split.test)
+        )
+        self.train_cycles = cohort.cycles.of_subjects(self.train_ids)
+        self.val_cycles = cohort.cycles.of_subjects(split.val)
+        self.person = _cycle_persons(cohort)
+        self.source = WindowSource(cohort.cycles, window_s=config.encoder.window_s, device=device)
+        width, size = config.encoder.width, config.objective.projection_size
+        self.encoder = Encoder(config.encoder).to(device)
+        self.heads = nn.ModuleDict(
+            {"cycle": Projection(width, size), "phase": Projection(width, size)}
+        ).to(device)
+        self.draws = _Draws(config.seed)
+        self.losses: list[Tensor] = []
+
+    def begin_epoch(self) -> None:
+        self._set_training(True)
+        self.losses = []
+
+    def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
+        loss = self._hierarchical_loss(batch, self.draws)
+        self.losses.append(torch.stack(loss).detach())
+        return loss.total
+
+    def train_scores(self) -> dict[str, float]:
+        return _means("train", self.losses)
+
+    def validate(self) -> dict[str, float]:
+        """The same loss over the validation persons, with the same draws after every epoch."""
+        self._set_training(False)
+        draws = _Draws(self.config.seed)
+        drawn = epoch_of(
+            self.cycles,
+            self.val_cycles,
+            per_recording=self.config.training.cycles_per_recording,
+            rng=draws.rng,
+        )
+        with torch.no_grad():
+            losses = [
+                torch.stack(self._hierarchical_loss(batch, draws))
+                for batch in batches(drawn, self.config.training.batch_size)
+            ]
+        return _means("val", losses)
+
+    def rank(self, val: Mapping[str, float]) -> tuple[float, ...]:
+        return (-val["val/loss"],)
+
+    def checkpoint(self, *, epoch: int, step: int) -> Checkpoint:
+        return Checkpoint(
+            kind="pretrain",
+            encoder_config=self.config.encoder,
+            encoder=self.encoder.state_dict(),
+            signal=self.config.signal,
+            heads={name: head.state_dict() for name, head in self.heads.items()},
+            epoch=epoch,
+            step=step,
+            persons=self.cohort.persons(self.train_ids),
+            provenance=self.cohort.collection.provenance,
+        )
+
+    def _hierarchical_loss(
+        self, batch: Int64[np.ndarray, "batch"], draws: "_Draws"
+    ) -> HierarchicalLoss:
+        """Of a batch of cycles, each with its partner."""
+        objective = self.config.objective
+        partner = batch
+        if objective.positives == "same_recording":
+            partner = pairs_of(self.cycles, batch, draws.rng)
+        first, second = (
+            self.encoder(*augmented(self.source, index, self.config.augmentation, draws.generator))
+            for index in (batch, partner)
+        )
+        of_cycle, of_phase = self.heads["cycle"], self.heads["phase"]
+        person = torch.from_numpy(self.person[batch]).to(self.device)
+        return hierarchical_loss(
+            of_cycle(first.cycle),
+            of_cycle(second.cycle),
+            of_phase(first.phases),
+            of_phase(second.phases),
+            valid=first.phase_valid & second.phase_valid,
+            person=person if objective.exclude_same_person else None,
+            temperature=objective.temperature,
+            cycle_weight=objective.cycle_weight,
+            substructure_weight=objective.substructure_weight,
+        )
+
+    def _set_training(self, mode: bool) -> None:
+        self.encoder.train(mode)
+        self.heads.train(mode)
+
+    def final_metrics(self, trained: Trained) -> dict[str, Any]:
+        """The content of `final_metrics.json`."""
+        val = {name.replace("/", "_"): value for name, value in trained.best_val.items()}
+        return {
+            "task": "pretrain",
+            "unit": "cycle",
+            "provenance": self.cohort.collection.provenance,
+            "n": {"train": len(self.train_cycles), "val": len(self.val_cycles)},
+            "n_persons": len(self.cohort.persons(self.train_ids)),
+            "seed": self.config.seed,
+            "best_epoch": trained.best_epoch,
+            "selected_by": "val_loss",
+            **val,
+            "not_used": len(self.cohort.problems),
+            "versions": versions(),
+        }
+
+
+class _Draws:
+    """The random numbers of a stretch of training: which partner, and how views are changed."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+
+
+def _cycle_persons(cohort: Cohort) -> Int64[np.ndarray, "cycles"]:
+    """A number for the person each cycle is of."""
+    person_of = {s.subject_id: s.person_id for s in cohort.collection.subjects}
+    names = sorted(set(person_of.values()))
+    number = {name: position for position, name in enumerate(names)}
+    by_recording = [number[person_of[r.subject_id]] for r in cohort.cycles.recordings]
+    persons: Int64[np.ndarray, "cycles"] = np.array(by_recording, dtype=np.int64)[
+        cohort.cycles.recording
+    ]
+    return persons
+
+
+def _means(split: str, losses: list[Tensor]) -> dict[str, float]:
+    total, cycle, substructure = torch.stack(losses).mean(dim=0).tolist()
+    return {
+        f"{split}/loss": total,
+        f"{split}/cycle_loss": cycle,
+        f"{split}/substructure_loss": substructure,
+    }

@@ -1,0 +1,67 @@
+"""What a training loop tells a tracker, and the promise that telling never ends the training."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from pahcl_track import Histogram, Outcome, Run, Tracker, Value
+
+log = logging.getLogger(__name__)
+
+_NUM_BINS = 64
+
+
+class Guarded:
+    """A tracker around any tracker: what the inner one raises is logged, and goes no further.
+
+    Whoever calls a trainer from a program passes in whatever they like; training is worth more
+    than its record.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._warned = False
+
+    def start(self, run: Run) -> None:
+        """Forward the beginning of a run."""
+        self._attempt(lambda: self._tracker.start(run), "start")
+
+    def log(self, values: Mapping[str, Value], *, step: int) -> None:
+        """Forward values."""
+        self._attempt(lambda: self._tracker.log(values, step=step), "log")
+
+    def save(self, path: Path, *, kind: str) -> None:
+        """Forward a file."""
+        self._attempt(lambda: self._tracker.save(path, kind=kind), "save")
+
+    def finish(self, outcome: Outcome) -> None:
+        """Forward the end of a run."""
+        self._attempt(lambda: self._tracker.finish(outcome), "finish")
+
+    def _attempt(self, call: Callable[[], None], what: str) -> None:
+        try:
+            call()
+        except Exception as error:
+            message = "the tracker failed in %s: %s; training goes on"
+            if not self._warned:
+                log.warning(message, what, error, exc_info=error)
+            self._warned = True
+
+
+def histograms(prefix: str, tensors: Iterable[tuple[str, Tensor | None]]) -> dict[str, Histogram]:
+    """The distribution of each tensor's finite values, as `<prefix>/<name>`; none for a None."""
+    made = {}
+    for name, tensor in tensors:
+        if tensor is not None:
+            made[f"{prefix}/{name}"] = _histogram(tensor.detach().float().cpu().numpy())
+    return made
+
+
+def _histogram(values: Float[np.ndarray, "*shape"]) -> Histogram:
+    finite = values[np.isfinite(values)]
+    counts, edges = np.histogram(finite, bins=_NUM_BINS)
+    return Histogram(counts=counts.tolist(), edges=edges.tolist())

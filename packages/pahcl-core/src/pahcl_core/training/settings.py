@@ -1,0 +1,203 @@
+"""Everything that changes the result of a run; `config.toml` is one of these, written out."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.tasks import task_named
+from pahcl_core.models.encoder import EncoderConfig
+from pahcl_core.training.optimisation import OptimiserConfig
+from pahcl_core.training.windows import AugmentationConfig
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitConfig:
+    """How people are dealt out; always whole persons, stratified by every label."""
+
+    train: float = 0.6
+    val: float = 0.2
+    test: float = 0.2
+
+    file: Path | None = None
+    """Take the split of an earlier run from its `splits.json` instead."""
+
+    def __post_init__(self) -> None:
+        if min(self.train, self.val, self.test) <= 0:
+            raise ValueError("train, val and test must all be positive")
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            total = self.train + self.val + self.test
+            raise ValueError(f"train, val and test must add up to 1, not {total:g}")
+
+    @property
+    def fractions(self) -> tuple[float, float, float]:
+        """Of train, val and test."""
+        return (self.train, self.val, self.test)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadingConfig:
+    """How forgiving the reader is."""
+
+    strict: bool = False
+    """Stop at the first damaged recording instead of setting it aside."""
+
+    max_damaged: float = 0.05
+    """Share of damaged recordings above which the path is taken to be wrong."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_damaged <= 1:
+            raise ValueError(f"max_damaged must lie between 0 and 1, got {self.max_damaged}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleConfig:
+    """How long to train and how often to look."""
+
+    epochs: int = 30
+    """Times through the recordings."""
+
+    batch_size: int = 64
+    """Cycles in a step."""
+
+    cycles_per_recording: int = 8
+    """Drawn anew from each recording in each epoch, so that long ones do not dominate."""
+
+    log_every: int = 10
+    """Optimiser steps between two reports of rates, norms and throughput."""
+
+    histogram_every: int = 100
+    """Optimiser steps between two sets of histograms; 0 for none."""
+
+    checkpoint_every: int = 10
+    """Epochs between two of the checkpoints that are kept; 0 for none."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "cycles_per_recording", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("histogram_every", "checkpoint_every"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinetuneConfig:
+    """A fine-tuning run."""
+
+    task: str
+    data_dir: Path
+    """The collection as downloaded."""
+
+    output_dir: Path = Path("outputs")
+    experiment_name: str = ""
+    """Folder below `output_dir`; empty for the task and the kind of run."""
+
+    seed: int = 42
+    device: Device = "auto"
+    num_workers: int = 2
+    """Threads that read recordings; the result does not depend on it."""
+
+    pretrained: Path | None = None
+    """Checkpoint of `pretrain` (or of an earlier fine-tuning) whose encoder to start from."""
+
+    linear_eval: bool = False
+    """Leave the encoder as it is and train the classifier alone."""
+
+    few_shot: bool = False
+    """Train on a share of the training persons only."""
+
+    shot_ratio: float = 0.1
+    """That share; whole persons, at least one of each class."""
+
+    class_weight_power: float = 1.0
+    """Rare classes weigh more in the loss, as their frequency to the minus this; 0 for not."""
+
+    selection: Literal["auroc", "auprc", "f1_macro", "balanced_accuracy", "loss"] = "auroc"
+    """What, on the validation patients, picks the best epoch; ties go to the lower loss."""
+
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
+    signal: SignalConfig = field(default_factory=SignalConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    training: ScheduleConfig = field(default_factory=ScheduleConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+    def __post_init__(self) -> None:
+        task_named(self.task)
+        if not 0 < self.shot_ratio <= 1:
+            raise ValueError(f"shot_ratio must lie in (0, 1], got {self.shot_ratio}")
+        if self.class_weight_power < 0:
+            raise ValueError(
+                f"class_weight_power must be at least 0, got {self.class_weight_power}"
+            )
+
+    @property
+    def name(self) -> str:
+        """`experiment_name`, or `<task>_finetune`, `<task>_linear`, `…_fewshot10pct`."""
+        if self.experiment_name:
+            return self.experiment_name
+        kind = "linear" if self.linear_eval else "finetune"
+        shots = f"_fewshot{100 * self.shot_ratio:g}pct" if self.few_shot else ""
+        return f"{self.task}_{kind}{shots}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectiveConfig:
+    """What pretraining minimises: `cycle_weight · L_cycle + substructure_weight · L_sub`."""
+
+    cycle_weight: float = 1.0
+    substructure_weight: float = 0.5
+    temperature: float = 0.1
+    """Of both losses; no unit."""
+
+    projection_size: int = 64
+
+    positives: Literal["same_recording", "same_cycle"] = "same_recording"
+    """Two cycles of a recording, or two views of one cycle."""
+
+    exclude_same_person: bool = True
+    """Other cycles of the same person are no negatives."""
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise ValueError(f"temperature must be positive, got {self.temperature}")
+        if min(self.cycle_weight, self.substructure_weight) < 0:
+            raise ValueError("cycle_weight and substructure_weight must be at least 0")
+        if self.cycle_weight + self.substructure_weight == 0:
+            raise ValueError("cycle_weight and substructure_weight must not both be 0")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PretrainConfig:
+    """A pretraining run. Labels are read for one purpose: to deal out the same split."""
+
+    data_dir: Path
+    output_dir: Path = Path("outputs")
+    experiment_name: str = "pretrain"
+    seed: int = 42
+    """The same seed and split as the fine-tuning's leave the same persons out."""
+
+    device: Device = "auto"
+    num_workers: int = 2
+    """Threads that read recordings; the result does not depend on it."""
+
+    train_on: Literal["train", "all"] = "train"
+    """Leave out whom a fine-tuning with this seed validates and tests on, or use everyone."""
+
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
+    signal: SignalConfig = field(default_factory=SignalConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    training: ScheduleConfig = field(default_factory=ScheduleConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+    @property
+    def name(self) -> str:
+        """`experiment_name`."""
+        return self.experiment_name

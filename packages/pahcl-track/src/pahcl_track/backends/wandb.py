@@ -1,0 +1,216 @@
+"""Weights & Biases.
+
+What is unusual:
+
+- wandb's own step must grow, and drops what comes late. Here every row carries the optimiser's
+  step as `global_step`, on which every chart is drawn, and wandb counts rows for itself.
+- wandb is imported when a run starts, not before: half a second for those who do not use it.
+- Nobody is asked for a key, and no server is waited for longer than `init_timeout_s`.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pahcl_track.errors import TrackerError
+from pahcl_track.protocol import Outcome, Run
+from pahcl_track.values import Histogram, Image, Table, Value
+
+if TYPE_CHECKING:
+    import wandb
+
+STEP = "global_step"
+"""The axis of every chart."""
+
+_ARTIFACT_KINDS = {"checkpoint": "model", "report": "report"}
+_MISSING = (
+    "wandb is not installed; pip install 'pahcl-track[wandb]' brings it, "
+    "and --tracker console does without"
+)
+_NOT_LOGGED_IN = (
+    "not logged in to W&B: run `wandb login --relogin`, or set WANDB_API_KEY, or set "
+    "WANDB_MODE=offline to record on disk now and send later with `wandb sync`"
+)
+
+
+class WandbTracker:
+    """Reports a run to W&B, or records it for W&B on disk (`mode=offline`).
+
+    What an option leaves open is read from the `WANDB_*` variables, as wandb itself does.
+    """
+
+    def __init__(
+        self,
+        *,
+        project: str | None = None,
+        entity: str | None = None,
+        mode: Literal["online", "offline", "disabled"] | None = None,
+        id: str | None = None,
+        resume: Literal["allow", "must", "never", "auto"] | None = None,
+        save_code: bool = True,
+        system_metrics: bool = True,
+        init_timeout_s: float = 15.0,
+        finish_timeout_s: float = 60.0,
+    ) -> None:
+        """Note the options; W&B is not touched before `start`.
+
+        Args:
+            project: Before the run's own, and before `WANDB_PROJECT`.
+            entity: Team or user.
+            mode: Send as it goes, record on disk, or do nothing.
+            id: Of the W&B run, to go on with it.
+            resume: What W&B does where that id exists; with an id, it goes on by default.
+            save_code: Keep the program's source with the run, unless `WANDB_DISABLE_CODE` is set.
+            system_metrics: Let wandb record the machine's load.
+            init_timeout_s: How long to wait for a server at the start.
+            finish_timeout_s: How long to wait at the end for what is still to be sent.
+        """
+        self._project = project
+        self._entity = entity
+        self._mode = mode
+        self._id = id
+        self._resume = resume
+        self._save_code = save_code
+        self._system_metrics = system_metrics
+        self._init_timeout_s = init_timeout_s
+        self._finish_timeout_s = finish_timeout_s
+        self._run: wandb.Run | None = None
+
+    def start(self, run: Run) -> None:
+        """Begin a W&B run whose files lie in the run's own directory.
+
+        Raises:
+            TrackerError: If wandb is not installed, nobody is logged in, or no server answers;
+                the message says what to do.
+        """
+        try:
+            import wandb
+        except ImportError as error:
+            raise TrackerError(_MISSING) from error
+        mode = self._mode or os.environ.get("WANDB_MODE") or "online"
+        try:
+            if mode == "online" and not wandb.login(prompt=False):
+                raise TrackerError(_NOT_LOGGED_IN)
+            self._run = self._begin(run)
+        except TrackerError:
+            raise
+        except Exception as error:
+            raise TrackerError(
+                f"W&B did not start ({' '.join(str(error).split())}); WANDB_MODE=offline records "
+                "on disk, for `wandb sync` later"
+            ) from error
+        self._run.define_metric(STEP, hidden=True)
+        self._run.define_metric("*", step_metric=STEP, step_sync=False)
+
+    def _begin(self, run: Run) -> "wandb.Run":
+        import wandb
+
+        environment = os.environ
+        settings = wandb.Settings(
+            init_timeout=self._init_timeout_s,
+            finish_timeout=self._finish_timeout_s,
+            x_disable_stats=not self._system_metrics,
+            save_code=self._save_code and not environment.get("WANDB_DISABLE_CODE"),
+            console="off",  # the run's own train.log has it, without the progress bars
+        )
+        if not sys.stderr.isatty() and "WANDB_SILENT" not in environment:
+            settings.silent = True
+        run_id = self._id or environment.get("WANDB_RUN_ID") or run.id
+        return wandb.init(
+            project=self._project or _project(run),
+            entity=self._entity,
+            mode=self._mode,
+            name=environment.get("WANDB_NAME") or run.name,
+            id=None if "WANDB_SWEEP_ID" in environment else run_id,
+            resume=self._resume
+            or ("allow" if run_id and "WANDB_RESUME" not in environment else None),
+            group=run.group,
+            job_type=run.job_type,
+            tags=list(run.tags) or None,
+            notes=run.notes,
+            config=_plain(run.config),
+            dir=environment.get("WANDB_DIR") or run.directory,
+            reinit="create_new",  # two runs in one process stay two
+            settings=settings,
+        )
+
+    def log(self, values: Mapping[str, Value], *, step: int) -> None:
+        """Add a row of the history."""
+        if self._run is not None:
+            row = {name: self._shown(value) for name, value in values.items()}
+            self._run.log({STEP: step} | {name: v for name, v in row.items() if v is not None})
+
+    def save(self, path: Path, *, kind: str) -> None:
+        """Keep a file: checkpoints and reports as artifacts, others among the run's files."""
+        if self._run is None:
+            return
+        if kind in _ARTIFACT_KINDS:
+            import wandb
+
+            artifact = wandb.Artifact(f"{self._run.id}-{kind}", type=_ARTIFACT_KINDS[kind])
+            artifact.add_file(str(path))
+            best = ["best"] if path.stem.startswith("best") else []
+            self._run.log_artifact(artifact, aliases=["latest", *best])
+        else:  # a copy of our own: wandb would warn about the link it makes
+            copy = Path(self._run.dir) / path.name
+            shutil.copyfile(path, copy)
+            self._run.save(str(copy), base_path=self._run.dir, policy="now")
+
+    def finish(self, outcome: Outcome) -> None:
+        """Give the run its final figures, and end it as it ended."""
+        if self._run is None:
+            return
+        run, self._run = self._run, None
+        final = {name: self._shown(value) for name, value in outcome.summary.items()}
+        run.summary.update({name: value for name, value in final.items() if value is not None})
+        if outcome.status != "completed":
+            run.summary.update({"status": outcome.status, "error": outcome.error})
+        run.finish(exit_code=0 if outcome.status == "completed" else 1)
+
+    def _shown(self, value: Value) -> Any:  # noqa: ANN401  whatever wandb takes
+        """As wandb takes it; None where it cannot show it."""
+        import wandb
+
+        if isinstance(value, Histogram):
+            # Lists will do, whatever its annotation says: it turns arrays into lists.
+            pair: Any = (list(value.counts), list(value.edges))
+            return wandb.Histogram(np_histogram=pair)
+        if isinstance(value, Table):
+            return wandb.Table(columns=list(value.columns), data=[list(r) for r in value.rows])
+        if isinstance(value, Image):
+            return self._picture(value)
+        return float(value) if not isinstance(value, bool | int) else value
+
+    def _picture(self, image: Image) -> Any:  # noqa: ANN401
+        """W&B reads pictures with Pillow; without it, or in another format, there is none."""
+        import io
+
+        import wandb
+
+        try:
+            from PIL import Image as Pillow
+        except ImportError:
+            return None
+        if image.format.lower() not in {"png", "jpg", "jpeg", "bmp"}:
+            return None
+        with Pillow.open(io.BytesIO(image.data)) as opened:
+            opened.load()
+            return wandb.Image(opened, caption=image.caption, file_type=image.format.lower())
+
+
+def _project(run: Run) -> str:
+    """The run's own where somebody chose it; a run that kept the default leaves it to W&B."""
+    if run.project != Run.__dataclass_fields__["project"].default:
+        return run.project
+    return os.environ.get("WANDB_PROJECT") or run.project
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  a configuration's plain values, nested
+    if isinstance(value, Mapping):
+        return {str(key): _plain(below) for key, below in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(below) for below in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

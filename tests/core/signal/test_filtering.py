@@ -1,0 +1,110 @@
+"""Resampling and band-pass keep what they should, where it was."""
+
+import numpy as np
+import pytest
+from pahcl_core.signal.filtering import bandpass, normalise, resample
+
+
+def tone(frequency_hz, *, rate, seconds=4.0):
+    return np.sin(2 * np.pi * frequency_hz * np.arange(int(rate * seconds)) / rate).astype(
+        np.float32
+    )
+
+
+def gain_at(frequency_hz, **band):
+    """What a filter leaves of a tone, away from the ends, in decibels."""
+    samples = tone(frequency_hz, rate=2000)
+    inner = slice(2000, -2000)
+    after = bandpass(samples, sample_rate=2000, **band)[inner]
+    return 20 * np.log10(np.sqrt(np.mean(after**2) / np.mean(samples[inner] ** 2)))
+
+
+@pytest.mark.parametrize(("from_rate", "to_rate"), [(4000, 2000), (44100, 2000), (1000, 2000)])
+def test_a_tone_stays_the_same_tone_at_the_same_time(from_rate, to_rate):
+    """The resampled tone is the tone sampled at the new rate in the first place."""
+    resampled = resample(tone(60, rate=from_rate), from_rate=from_rate, to_rate=to_rate)
+
+    expected = tone(60, rate=to_rate)
+    assert len(resampled) == len(expected)
+    inner = slice(200, -200)
+    np.testing.assert_allclose(resampled[inner], expected[inner], atol=5e-3)
+
+
+def test_what_the_new_rate_cannot_carry_is_gone():
+    """A tone above the new half rate does not come back as another one."""
+    folded = resample(tone(1500, rate=4000), from_rate=4000, to_rate=2000)
+
+    assert np.sqrt(np.mean(folded[200:-200] ** 2)) < 0.01
+
+
+def test_refuses_a_rate_of_zero():
+    with pytest.raises(ValueError, match="sample rates must be positive, got 0 and 2000 Hz"):
+        resample(tone(60, rate=2000), from_rate=0, to_rate=2000)
+
+
+def test_the_band_has_its_edges_where_it_says():
+    """-6 dB at the edges (two passes of -3 dB), nothing lost inside, 24 dB per octave outside."""
+    band = {"low_hz": 50.0, "high_hz": 400.0}
+
+    assert gain_at(50, **band) == pytest.approx(-6, abs=0.2)
+    assert gain_at(400, **band) == pytest.approx(-6, abs=0.2)
+    assert gain_at(140, **band) == pytest.approx(0, abs=0.2)
+    assert gain_at(12.5, **band) < -45
+
+
+def test_filtering_shifts_nothing():
+    """A click stays where it was: forwards and backwards is no phase at all."""
+    click = np.zeros(4000, dtype=np.float32)
+    click[1234] = 1
+
+    filtered = bandpass(click, sample_rate=2000, low_hz=25, high_hz=400)
+
+    assert np.argmax(np.abs(filtered)) == 1234
+    np.testing.assert_allclose(
+        filtered[1234 - 50 : 1234], filtered[1235 : 1235 + 50][::-1], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("low_hz", "high_hz"), [(0, 400), (400, 50), (50, 1000)])
+def test_refuses_a_band_that_does_not_fit(low_hz, high_hz):
+    with pytest.raises(ValueError, match="does not fit below half of 2000 Hz"):
+        bandpass(tone(60, rate=2000), sample_rate=2000, low_hz=low_hz, high_hz=high_hz)
+
+
+def test_a_short_recording_can_be_filtered():
+    """Shorter than the padding that the filter would like."""
+    assert (
+        len(bandpass(np.ones(20, dtype=np.float32), sample_rate=2000, low_hz=25, high_hz=400)) == 20
+    )
+
+
+def test_loudness_does_not_matter_after_scaling(rng):
+    """Gain and offset cancel, and the noise floor has standard deviation 1."""
+    noise = rng.normal(size=20_000).astype(np.float32)
+
+    scaled = normalise(noise)
+
+    np.testing.assert_allclose(normalise(7 * noise + 3), scaled, atol=1e-4)
+    assert scaled.std() == pytest.approx(1, abs=0.02)
+
+
+def test_a_knock_does_not_change_the_scale(rng):
+    noise = rng.normal(size=20_000).astype(np.float32)
+    knocked = noise.copy()
+    knocked[100:110] = 1000
+
+    np.testing.assert_allclose(
+        normalise(knocked)[200:], normalise(noise)[200:], rtol=0.01, atol=0.01
+    )
+
+
+def test_silence_stays_silence():
+    assert not normalise(np.full(100, 0.25, dtype=np.float32)).any()
+
+
+def test_mostly_silent_recordings_are_scaled_too():
+    """Where the median deviation is zero, the root mean square takes over."""
+    samples = np.zeros(1000, dtype=np.float32)
+    samples[:100] = 0.01
+
+    assert np.sqrt(np.mean(normalise(samples) ** 2)) == pytest.approx(1)

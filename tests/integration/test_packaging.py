@@ -1,0 +1,212 @@
+"""What is built and installed: the three wheels, their metadata, and the pins."""
+
+import configparser
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from email import message_from_bytes
+from importlib.metadata import distribution, entry_points
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROJECTS = {
+    "pahcl-track": REPOSITORY / "packages/pahcl-track",
+    "pahcl-core": REPOSITORY / "packages/pahcl-core",
+    "pahcl": REPOSITORY / "apps/cli",
+}
+ENTRY_POINTS = {
+    "pahcl-track": {
+        "pahcl.trackers": {
+            "null": "pahcl_track.backends.null:NullTracker",
+            "console": "pahcl_track.backends.console:ConsoleTracker",
+            "wandb": "pahcl_track.backends.wandb:WandbTracker",
+        }
+    },
+    "pahcl-core": {},
+    "pahcl": {"console_scripts": {"pahcl": "pahcl_cli.main:main"}},
+}
+
+
+def read_settings(path):
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory):
+    """Each distribution's wheel, built by its build backend: by name, the open archive."""
+    target = tmp_path_factory.mktemp("wheels")
+    archives = {}
+    for name, project in PROJECTS.items():
+        subprocess.run(
+            [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target / name)],
+            cwd=project,
+            check=True,
+            capture_output=True,
+        )
+        (wheel,) = (target / name).iterdir()
+        archives[name] = zipfile.ZipFile(wheel)
+    yield archives
+    for archive in archives.values():
+        archive.close()
+
+
+def read_metadata(archive, file):
+    """A file of the wheel's `.dist-info`; empty if there is none."""
+    names = [name for name in archive.namelist() if name.endswith(f".dist-info/{file}")]
+    return archive.read(names[0]) if names else b""
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_holds_the_sources_and_the_marker_of_types(wheels, name):
+    """Every module, `py.typed`, and nothing else: no test, no cache."""
+    source = PROJECTS[name] / "src"
+    (package,) = (path.name for path in source.iterdir() if path.is_dir())
+    modules = {str(path.relative_to(source)) for path in source.rglob("*.py")}
+
+    packed = {file for file in wheels[name].namelist() if ".dist-info/" not in file}
+
+    assert packed == modules | {f"{package}/py.typed"}
+    assert f"{package}/__init__.py" in packed
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_holds_its_entry_points(wheels, name):
+    parser = configparser.ConfigParser()
+    parser.read_string(read_metadata(wheels[name], "entry_points.txt").decode())
+
+    assert {group: dict(parser[group]) for group in parser.sections()} == ENTRY_POINTS[name]
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_installed_entry_points_lead_somewhere(name):
+    """They are registered in this environment, and each loads what it names."""
+    for group, targets in ENTRY_POINTS[name].items():
+        for entry, target in targets.items():
+            (point,) = {
+                (point.value, point.dist.name): point
+                for point in entry_points(group=group, name=entry)
+                if point.dist is not None and point.dist.name == name
+            }.values()
+
+            assert point.value == target
+            assert point.load().__name__ == target.partition(":")[2]
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_says_what_a_package_index_shows(wheels, name):
+    metadata = message_from_bytes(read_metadata(wheels[name], "METADATA"))
+
+    assert metadata["Name"] == name
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert f"# {name}\n" in metadata.get_payload()
+
+
+def test_tracking_requires_nothing(wheels):
+    metadata = message_from_bytes(read_metadata(wheels["pahcl-track"], "METADATA"))
+    required = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
+
+    assert [(r.name, str(r.marker)) for r in required] == [("wandb", 'extra == "wandb"')]
+
+
+def modules_after(statement):
+    """Names of the modules that a fresh interpreter has loaded more after `statement`."""
+    code = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return {name.partition(".")[0] for name in result.stdout.split()}
+
+
+def test_importing_tracking_loads_the_standard_library_alone():
+    loaded = modules_after("import pahcl_track")
+
+    assert "pahcl_track" in loaded
+    assert loaded - sys.stdlib_module_names == {"pahcl_track"}
+
+
+@pytest.mark.parametrize("module", ["pahcl_cli.main", "pahcl_core.config", "pahcl_core.errors"])
+def test_what_help_needs_loads_nothing_heavy(module):
+    heavy = {"torch", "numpy", "scipy", "sklearn", "wandb", "matplotlib"}
+
+    assert not modules_after(f"import {module}") & heavy
+
+
+def test_the_versions_agree():
+    """Of the three distributions, of what each requires of the others, and of the citation."""
+    settings = {name: read_settings(path / "pyproject.toml") for name, path in PROJECTS.items()}
+    version = settings["pahcl"]["project"]["version"]
+    siblings = [
+        requirement
+        for project in settings.values()
+        for line in project["project"]["dependencies"]
+        if (requirement := Requirement(line)).name in PROJECTS
+    ]
+
+    assert {project["project"]["version"] for project in settings.values()} == {version}
+    assert {distribution(name).version for name in PROJECTS} == {version}
+    assert len(siblings) == 3
+    assert {str(requirement.specifier) for requirement in siblings} == {f"=={version}"}
+    assert f"\nversion: {version}\n" in (REPOSITORY / "CITATION.cff").read_text()
+    assert f"\n## [{version}]" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def pins():
+    """The lines of constraints.txt, by canonical name."""
+    text = (REPOSITORY / "constraints.txt").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    matches = [re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][0-9a-z.]*)", line) for line in lines]
+    assert all(matches), "a line that is not name==version"
+    return {canonicalize_name(match[1]): match[2] for match in matches}
+
+
+def required_anywhere():
+    """Every requirement that the workspace states: run time, wandb extra, build, tools."""
+    lines = set(read_settings(REPOSITORY / "pyproject.toml")["dependency-groups"]["dev"])
+    for path in PROJECTS.values():
+        settings = read_settings(path / "pyproject.toml")
+        lines |= set(settings["project"]["dependencies"]) | set(
+            settings["build-system"]["requires"]
+        )
+        for extra in settings["project"].get("optional-dependencies", {}).values():
+            lines |= set(extra)
+    return sorted(lines)
+
+
+@pytest.mark.parametrize("line", required_anywhere())
+def test_a_requirement_admits_its_pin(pins, line):
+    requirement = Requirement(line)
+    if requirement.name in PROJECTS:
+        return
+
+    assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+
+
+def test_what_is_required_by_what_is_required_is_pinned(pins):
+    """The closure of the workspace's requirements, as this environment's metadata give it."""
+    waiting = [Requirement(line) for line in required_anywhere()]
+    seen = set()
+    while waiting:
+        requirement = waiting.pop()
+        key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if key in seen:
+            continue
+        seen.add(key)
+        extras = requirement.extras or {""}
+        for line in distribution(requirement.name).requires or []:
+            needed = Requirement(line)
+            wanted = needed.marker is None or any(
+                needed.marker.evaluate({"extra": extra}) for extra in extras
+            )
+            if wanted and not needed.name.startswith(("nvidia", "cuda", "triton")):
+                waiting.append(needed)
+
+    assert {name for name, _ in seen} - set(PROJECTS) <= set(pins)
