@@ -25,6 +25,7 @@ ENTRY_POINTS = {
         "pahcl.trackers": {
             "null": "pahcl_track.backends.null:NullTracker",
             "console": "pahcl_track.backends.console:ConsoleTracker",
+            "journal": "pahcl_track.backends.journal:JournalTracker",
             "wandb": "pahcl_track.backends.wandb:WandbTracker",
         }
     },

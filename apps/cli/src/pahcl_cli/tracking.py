@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pahcl_core.errors import SettingError
-from pahcl_track import Tracker, combine, load_tracker, parse_options
+from pahcl_track import Session, Tracker, load_tracker, parse_options
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,4 +73,4 @@ def build_tracker(config: TrackingConfig) -> Tracker:
         TrackerError: If one is not installed, or an option makes no sense.
     """
     options = parse_options(config.options, config.trackers)
-    return combine({name: load_tracker(name, options.get(name)) for name in config.trackers})
+    return Session({name: load_tracker(name, options.get(name)) for name in config.trackers})

@@ -78,3 +78,19 @@ class Tracker(Protocol):
     def finish(self, outcome: Outcome) -> None:
         """End; called once and last."""
         ...
+
+
+@runtime_checkable
+class Positioned(Protocol):
+    """A tracker that can tell how much of a resumed run it holds already.
+
+    With it, a run that was killed and resumed, or that is replayed after a night without network,
+    reaches the tracker complete and without anything twice.
+    """
+
+    def position(self) -> int | None:
+        """How many calls of `log` of this run it holds; asked after `start`.
+
+        None where it cannot tell: then it is given nothing of what was logged before.
+        """
+        ...

@@ -55,6 +55,10 @@ class ConsoleTracker:
         resumed = "" if run.resumed_from_step is None else f", from step {run.resumed_from_step}"
         self._print(f"{self._styled(run.name, _BOLD)} in {run.directory}{resumed}")
 
+    def position(self) -> int:
+        """It keeps nothing, so it can be given everything again."""
+        return 0
+
     def log(self, values: Mapping[str, Value], *, step: int) -> None:
         """Print a line, if it is time for one."""
         numbers = {

@@ -105,10 +105,18 @@ class WandbTracker:
         self._run.define_metric(STEP, hidden=True)
         self._run.define_metric("*", step_metric=STEP, step_sync=False)
 
+    def position(self) -> int | None:
+        """Rows that W&B holds of this run; each call of `log` makes one."""
+        return None if self._run is None else int(self._run.step)
+
     def _begin(self, run: Run) -> "wandb.Run":
         import wandb
 
         environment = os.environ
+        directory = Path(environment.get("WANDB_DIR") or run.directory)
+        run_id = self._id or environment.get("WANDB_RUN_ID") or run.id
+        if run.resumed_from_step is not None:
+            _set_aside(directory / "wandb", run_id)
         settings = wandb.Settings(
             init_timeout=self._init_timeout_s,
             finish_timeout=self._finish_timeout_s,
@@ -118,7 +126,6 @@ class WandbTracker:
         )
         if not sys.stderr.isatty() and "WANDB_SILENT" not in environment:
             settings.silent = True
-        run_id = self._id or environment.get("WANDB_RUN_ID") or run.id
         return wandb.init(
             project=self._project or _project(run),
             entity=self._entity,
@@ -132,7 +139,7 @@ class WandbTracker:
             tags=list(run.tags) or None,
             notes=run.notes,
             config=_plain(run.config),
-            dir=environment.get("WANDB_DIR") or run.directory,
+            dir=directory,
             reinit="create_new",  # two runs in one process stay two
             settings=settings,
         )
@@ -206,6 +213,18 @@ def _project(run: Run) -> str:
     if run.project != Run.__dataclass_fields__["project"].default:
         return run.project
     return os.environ.get("WANDB_PROJECT") or run.project
+
+
+def _set_aside(directory: Path, run_id: str | None) -> None:
+    """Keep `wandb sync` from sending what an earlier stretch of this run recorded offline.
+
+    A run that is gone on with offline is recorded anew from its first row, since nobody can add to
+    such a record, and one that was killed is not whole.
+    """
+    for earlier in directory.glob(f"offline-run-*-{run_id}"):
+        kept = directory / "superseded"
+        kept.mkdir(exist_ok=True)
+        earlier.rename(kept / earlier.name)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  a configuration's plain values, nested

@@ -1,0 +1,53 @@
+"""Values that still lie on an accelerator: fetched by a thread of their own.
+
+Reading one makes the reader wait until the device has computed it. The program's thread only has a
+copy made on the device, which does not wait; this thread reads the copy.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_Item = tuple[Mapping[str, Any], int] | threading.Event
+
+
+class DeviceValues:
+    """Hands rows on once their values have arrived on the host."""
+
+    def __init__(self, record: Callable[[Mapping[str, Any], int], None]) -> None:
+        """Take what to call with each row; the thread starts with the first."""
+        self._record = record
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def put(self, values: Mapping[str, Any], step: int) -> None:
+        """Take copies of values; never waits for a device."""
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._work, name="pahcl-track-device", daemon=True
+            )
+            self._thread.start()
+        self._queue.put((values, step))
+
+    def flush(self, timeout_s: float) -> bool:
+        """Whether everything taken so far was handed on within that time."""
+        if self._thread is None:
+            return True
+        reached = threading.Event()
+        self._queue.put(reached)
+        return reached.wait(timeout_s)
+
+    def _work(self) -> None:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
+            try:
+                self._record(*item)
+            except BaseException as error:
+                log.warning("values on a device could not be read: %s", error, exc_info=error)

@@ -1,0 +1,79 @@
+"""Keeping secrets out of what is recorded.
+
+A configuration value is hidden if its name says that it is a secret (`api_key`, `db.password`,
+`HF_TOKEN`), and so is what stands before the `@` of an address. Names are compared word by word:
+`num_tokens` and `cls_token_id` are no secrets. A callable is named, never called.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+HIDDEN = "[redacted]"
+
+_WORDS = frozenset(
+    {"password", "passwd", "passphrase", "secret", "secrets", "credential", "credentials"}
+)
+_PAIRS = frozenset({"api key", "apikey", "access key", "secret key", "private key", "auth key"})
+_TOKEN = frozenset({"token"})
+_TOKENS_OF_MODELS = frozenset(
+    {"cls", "sep", "pad", "bos", "eos", "unk", "mask", "id", "ids", "num", "max", "min", "per",
+     "len", "length", "size", "count", "type", "drop", "class", "register", "special", "memory"}
+)  # fmt: skip
+_USER_INFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SHORTEST_SECRET = 8
+_ENVIRONMENT = re.compile(r"(API_?KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
+
+
+def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as nested plain values, without its secrets."""
+    known = _secrets_of_environment()
+    return {str(name): _redacted(str(name), value, known) for name, value in config.items()}
+
+
+def redacted_text(text: str) -> str:
+    """A message without passwords in addresses, and without the secrets of the environment."""
+    return _hide(text, _secrets_of_environment())
+
+
+def is_secret(name: str) -> bool:
+    """Whether a value of this name is one to hide."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    if set(words) & _WORDS or any(" ".join(words[i : i + 2]) in _PAIRS for i in range(len(words))):
+        return True
+    return bool(set(words) & _TOKEN) and not set(words) & _TOKENS_OF_MODELS
+
+
+def _redacted(name: str, value: Any, known: frozenset[str]) -> Any:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        return {str(key): _redacted(str(key), below, known) for key, below in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(name, below, known) for below in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if is_secret(name) and value != "":
+        return HIDDEN
+    if isinstance(value, int | float):
+        return value
+    if callable(value):
+        named = value if hasattr(value, "__qualname__") else type(value)
+        return f"{named.__module__}.{named.__qualname__}"
+    return _hide(str(value), known)
+
+
+def _hide(text: str, known: frozenset[str]) -> str:
+    text = _USER_INFO.sub(rf"\g<scheme>{HIDDEN}@", text)
+    for secret in known:
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _secrets_of_environment() -> frozenset[str]:
+    """Values of variables that are named as secrets; they turn up in messages and settings."""
+    return frozenset(
+        value
+        for name, value in os.environ.items()
+        if _ENVIRONMENT.search(name) and len(value) >= _SHORTEST_SECRET
+    )
