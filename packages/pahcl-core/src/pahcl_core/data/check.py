@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from pahcl_core.data.annotation import read_annotation
+from pahcl_core.data.audio import read_audio
 from pahcl_core.data.collection import Collection, Problem, Provenance, Recording
 from pahcl_core.data.preparation import Progress
-from pahcl_core.data.states import NOT_ANNOTATED, read_states
-from pahcl_core.data.wav import read_wav
+from pahcl_core.data.states import NOT_ANNOTATED
 from pahcl_core.errors import DataError
 
 K = TypeVar("K")
@@ -141,7 +142,7 @@ def _inspect(recording: Recording, collection: Collection) -> _Finding:
     problems: list[Problem] = []
     content = b""
     try:
-        samples, _ = read_wav(recording.path)
+        samples, _ = read_audio(recording.path)
     except DataError as error:
         reason = str(error).removeprefix(f"{recording.path}: ")
         problems.append(Problem(file=file, reason=reason))
@@ -153,7 +154,7 @@ def _inspect(recording: Recording, collection: Collection) -> _Finding:
     annotated_s = 0.0
     if recording.states_path is not None:
         file = recording.states_path.relative_to(collection.root).as_posix()
-        states, faults = read_states(recording.states_path, file=file)
+        states, faults = read_annotation(recording, file=file)
         problems += faults
         known = states.state != NOT_ANNOTATED
         annotated_s = float((states.end_s - states.start_s)[known].sum())

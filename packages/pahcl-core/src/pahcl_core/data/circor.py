@@ -12,20 +12,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pahcl_core.data.audio import usable_header
 from pahcl_core.data.circor_table import TABLE, Patient, read_table
 from pahcl_core.data.collection import Collection, Problem, Recording, Subject
+from pahcl_core.data.layout import Layout, find_root, limit_damage
 from pahcl_core.data.provenance import read_provenance
-from pahcl_core.data.wav import read_header
 from pahcl_core.errors import DataError
 
 RECORDINGS = "training_data"
 LOCATIONS = ("AV", "PV", "TV", "MV", "Phc")
 """Aortic, pulmonary, tricuspid and mitral valve points; another place on the chest."""
 
-_SEARCH_DEPTH = 5  # physionet.org/files/circor-heart-sound/1.0.3, and one folder around it
-_HOW_TO_GET = (
-    "`pahcl data synth circor DIR` writes a synthetic one; the real one is the CirCor DigiScope "
-    "dataset v1.0.3 on PhysioNet"
+_LAYOUT = Layout(
+    marker=TABLE,
+    any_of=(TABLE,),
+    folders=(RECORDINGS,),
+    how_to_get="`pahcl data synth circor DIR` writes a synthetic one; the real one is the CirCor "
+    "DigiScope dataset v1.0.3 on PhysioNet",
 )
 
 
@@ -48,15 +51,17 @@ def read_circor(root: Path, *, max_damaged: float = 0.05, strict: bool = False) 
         DataError: If there is no such folder, the table lacks a column, nothing in it can be
             used, or too much cannot.
     """
-    root = _find_root(root)
+    root = find_root(root, _LAYOUT)
     table = read_table(root / TABLE)
-    _limit(table.problems, table.num_rows, "rows", root, max_damaged=max_damaged, strict=strict)
+    limit_damage(
+        table.problems, table.num_rows, "rows", root, max_damaged=max_damaged, strict=strict
+    )
     files, strays = _recordings_on_disk(root, table.patients)
     recordings, damaged = _read_recordings(root, table.patients, files)
     num_files = sum(len(names) for names in files.values())
-    _limit(damaged, num_files, "recordings", root, max_damaged=max_damaged, strict=strict)
+    limit_damage(damaged, num_files, "recordings", root, max_damaged=max_damaged, strict=strict)
     if not recordings:
-        raise DataError(f"{root / RECORDINGS}: no WAV file of any patient; {_HOW_TO_GET}")
+        raise DataError(f"{root / RECORDINGS}: no WAV file of any patient; {_LAYOUT.how_to_get}")
     recorded = {recording.subject_id for recording in recordings}
     gaps = _missing_recordings(table.patients, files, recorded)
     return Collection(
@@ -69,29 +74,6 @@ def read_circor(root: Path, *, max_damaged: float = 0.05, strict: bool = False) 
         recordings=tuple(recordings),
         problems=(*table.problems, *damaged, *gaps, *_missing_states(recordings), *strays),
     )
-
-
-def _find_root(path: Path) -> Path:
-    """The folder that holds the table: `path` itself, its parent, or one some levels below."""
-    if not path.is_dir():
-        what = "is not a folder" if path.exists() else "does not exist"
-        raise DataError(f"{path} {what}; {_HOW_TO_GET}")
-    if (path / TABLE).is_file():
-        return path
-    if path.name == RECORDINGS and (path.parent / TABLE).is_file():
-        return path.parent
-    level, found = [path], list[Path]()
-    for _ in range(_SEARCH_DEPTH):
-        folders = sorted(inner for folder in level for inner in folder.iterdir() if inner.is_dir())
-        level = [folder for folder in folders if folder.name != RECORDINGS]
-        found += [folder for folder in level if (folder / TABLE).is_file()]
-    if len(found) > 1:
-        places = ", ".join(str(folder) for folder in found)
-        raise DataError(f"{path} holds several copies of {TABLE}; choose one of: {places}")
-    if not found:
-        content = ", ".join(sorted(inner.name for inner in path.iterdir())[:5]) or "nothing"
-        raise DataError(f"{path} holds no {TABLE} (it holds: {content}); {_HOW_TO_GET}")
-    return found[0]
 
 
 def _recordings_on_disk(
@@ -122,11 +104,9 @@ def _read_recordings(
     for patient in patients:
         for name in files[patient.patient_id]:
             path = root / RECORDINGS / f"{name}.wav"
-            try:
-                header = read_header(path)
-            except DataError as error:
-                reason = str(error).removeprefix(f"{path}: ") + "; the recording was left out"
-                damaged.append(Problem(file=f"{RECORDINGS}/{path.name}", reason=reason))
+            header = usable_header(path, file=f"{RECORDINGS}/{path.name}")
+            if isinstance(header, Problem):
+                damaged.append(header)
                 continue
             states_path = path.with_suffix(".tsv")
             location = name.split("_")[1]
@@ -159,25 +139,6 @@ def _subject(patient: Patient) -> Subject:
         labels={"murmur": patient.murmur, "outcome": patient.outcome},
         attributes=patient.attributes,
     )
-
-
-def _limit(
-    problems: Sequence[Problem],
-    total: int,
-    what: str,
-    root: Path,
-    *,
-    max_damaged: float,
-    strict: bool,
-) -> None:
-    """Refuse a collection of which too much is unusable, or anything at all when strict."""
-    if problems and strict:
-        raise DataError(f"{root}: {problems[0]}")
-    if len(problems) > max_damaged * total:
-        raise DataError(
-            f"{root}: {len(problems)} of {total} {what} cannot be used, more than "
-            f"{max_damaged:.0%}: is this the right folder? The first: {problems[0]}"
-        )
 
 
 def _missing_recordings(

@@ -5,11 +5,11 @@ under which the same person was recorded in the other campaign (Oliveira et al.,
 2022).
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pahcl_core.data import csv_table
 from pahcl_core.data.collection import Problem
 from pahcl_core.errors import DataError
 
@@ -101,10 +101,11 @@ def read_table(path: Path) -> Table:
     Raises:
         DataError: If the file is no text in UTF-8, lacks a column, or has no usable row.
     """
-    rows, problems = _read_rows(path)
-    usable: dict[str, tuple[int, dict[str, str]]] = {}
+    content = csv_table.read_table(path, file=TABLE, required=_REQUIRED)
+    problems = list(content.problems)
+    usable: dict[str, tuple[int, Mapping[str, str]]] = {}
     links: list[tuple[str, str]] = []
-    for number, row in rows:
+    for number, row in content.rows:
         try:
             patient_id = _patient_number(row["Patient ID"], column="Patient ID")
             partner = row["Additional ID"]
@@ -131,34 +132,6 @@ def read_table(path: Path) -> Table:
         problems=tuple(sorted(problems, key=lambda problem: problem.row or 0)),
         num_rows=len(usable) + len(problems),
     )
-
-
-def _read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[Problem]]:
-    """Rows by column name with their line numbers, and the rows of another length."""
-    try:
-        # The signature that spreadsheets put in front is no part of the first column's name.
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not a table in UTF-8: {error}") from error
-    lines = [(number, line) for number, line in lines if any(line)]
-    if not lines:
-        raise DataError(f"{path}: is empty")
-    (_, columns), *lines = lines
-    for name in _REQUIRED:
-        if name not in columns:
-            raise DataError(f"{path}: has no column {name!r}; its columns: {', '.join(columns)}")
-    rows, problems = [], []
-    for number, line in lines:
-        if len(line) == len(columns):
-            rows.append((number, dict(zip(columns, line, strict=True))))
-        else:
-            reason = f"has {len(line)} fields, not {len(columns)}; the row was left out"
-            problems.append(Problem(file=TABLE, row=number, reason=reason))
-    return rows, problems
 
 
 def _patient_number(text: str, *, column: str) -> str:

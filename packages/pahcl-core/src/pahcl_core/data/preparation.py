@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from pahcl_core.data.annotation import read_annotation
+from pahcl_core.data.audio import read_audio
 from pahcl_core.data.collection import Collection, Problem, Recording
 from pahcl_core.data.cycle_set import CycleSet, CycleSource
-from pahcl_core.data.states import read_states
-from pahcl_core.data.wav import read_wav
 from pahcl_core.errors import DataError
 from pahcl_core.signal.cycles import Cycles, cycles_from_states
 from pahcl_core.signal.filtering import bandpass, normalise, resample
@@ -83,7 +83,11 @@ def prepare(
     if num_workers > 1:
         with ThreadPoolExecutor(num_workers) as pool:
             results = pool.map(one, collection.recordings)
-            prepared = list(progress(results, len(collection.recordings)))
+            try:
+                prepared = list(progress(results, len(collection.recordings)))
+            except BaseException:  # such as Ctrl-C: what has not begun is not waited for
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     else:
         results = map(one, collection.recordings)
         prepared = list(progress(results, len(collection.recordings)))
@@ -94,10 +98,11 @@ def _prepare_one(
     recording: Recording, config: SignalConfig, *, root: Collection
 ) -> _Prepared | Problem:
     try:
-        samples, sample_rate = read_wav(recording.path)
+        samples, sample_rate = read_audio(recording.path)
     except DataError as error:
         file = recording.path.relative_to(root.root).as_posix()
-        return Problem(file=file, reason=str(error))
+        reason = str(error).removeprefix(f"{recording.path}: ") + "; the recording was left out"
+        return Problem(file=file, reason=reason)
     samples = resample(samples, from_rate=sample_rate, to_rate=config.sample_rate)
     filtered = bandpass(
         samples, sample_rate=config.sample_rate, low_hz=config.low_hz, high_hz=config.high_hz
@@ -122,7 +127,7 @@ def _segment(
     problems: Sequence[Problem] = ()
     if config.cycles == "annotation" and recording.states_path is not None:
         file = recording.states_path.relative_to(root.root).as_posix()
-        states, problems = read_states(recording.states_path, file=file)
+        states, problems = read_annotation(recording, file=file)
         cycles = cycles_from_states(states.start_s, states.end_s, states.state)
         if len(cycles) > 0:
             return cycles, "annotation", problems

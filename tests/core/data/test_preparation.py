@@ -1,0 +1,298 @@
+"""From recordings to cycles: against SciPy, against the annotation, and whatever is damaged."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from scipy import signal
+from scipy.io import wavfile
+
+from pahcl_core.data.circor import read_circor
+from pahcl_core.data.preparation import SignalConfig, prepare
+from pahcl_core.data.synthetic_circor import write_synthetic_circor
+from pahcl_core.errors import DataError
+
+CONFIG = SignalConfig(sample_rate=1000, low_hz=25.0, high_hz=400.0)
+BEATS = 6
+PHASES_S = np.array([0.0, 0.12, 0.3, 0.4, 0.8])  # S1, systole, S2, diastole, end
+
+
+def beating(rate: int = 4000, seconds: float = 5.0) -> np.ndarray:
+    """Two sounds in each 0.8 s, from 0.05 s on, in a little noise."""
+    rng = np.random.default_rng(0)
+    time_s = np.arange(round(seconds * rate)) / rate
+    sound = rng.normal(0, 0.002, len(time_s))
+    for beat in range(BEATS):
+        for onset, loud, pitch in ((0.06, 1.0, 50.0), (0.34, 0.8, 70.0)):
+            since = time_s - 0.05 - 0.8 * beat - onset
+            sound += loud * np.exp(-((since / 0.025) ** 2)) * np.sin(2 * np.pi * pitch * since)
+    return (12000 * sound).astype(np.int16)
+
+
+def annotation(start_s: float = 0.05, beats: int = BEATS) -> str:
+    """The rows of a states file."""
+    rows = [f"0\t{start_s:g}\t0"]
+    for beat in range(beats):
+        edges = start_s + 0.8 * beat + PHASES_S
+        rows += [f"{edges[i]:g}\t{edges[i + 1]:g}\t{i + 1}" for i in range(4)]
+    return "\n".join(rows) + "\n"
+
+
+@pytest.fixture
+def tree(make_circor):
+    """A collection with one patient per file given, as samples and annotation."""
+
+    def make(**files):
+        root = make_circor(
+            *({"Patient ID": str(number)} for number in range(1, len(files) + 1)), wavs=()
+        )
+        for number, (samples, states) in enumerate(files.values(), start=1):
+            path = root / "training_data" / f"{number}_AV.wav"
+            wavfile.write(path, 4000, samples)
+            if states is not None:
+                path.with_suffix(".tsv").write_text(states)
+        return read_circor(root)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory):
+    root = tmp_path_factory.mktemp("preparation") / "circor"
+    write_synthetic_circor(root, num_patients=12, seed=3, duration_s=(3.0, 6.0))
+    return read_circor(root)
+
+
+def prepared_by_scipy(samples: np.ndarray) -> np.ndarray:
+    """What the settings say, step by step: 4000 to 1000 Hz, 25–400 Hz, spread 1."""
+    slow = signal.resample_poly(samples / 2**15, 1, 4)
+    sections = signal.butter(2, [25.0, 400.0], btype="bandpass", fs=1000, output="sos")
+    band = signal.sosfiltfilt(sections, slow, padlen=80)
+    centred = band - np.median(band)
+    return centred / (np.median(np.abs(centred)) * 1.4826)
+
+
+def test_each_recording_is_resampled_filtered_and_scaled(tree):
+    """Lying one after the other, each as SciPy makes it by itself."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 3000, 13001).astype(np.int16)
+    collection = tree(one=(beating(), annotation()), two=(noise, None))
+
+    cycles, _ = prepare(collection, CONFIG)
+
+    assert cycles.offsets.tolist() == [0, 5000, 5000 + 3251]
+    assert cycles.sample_rate == 1000
+    for number, samples in enumerate((beating(), noise)):
+        own = cycles.samples[cycles.offsets[number] : cycles.offsets[number + 1]]
+        assert own == pytest.approx(prepared_by_scipy(samples), abs=2e-3)
+
+
+def test_annotated_cycles_are_those_of_the_annotation(tree):
+    """To the sample, in every recording."""
+    collection = tree(one=(beating(), annotation()), two=(beating(), annotation(0.1, 3)))
+
+    cycles, problems = prepare(collection, CONFIG)
+
+    assert problems == ()
+    assert cycles.sources == ("annotation", "annotation")
+    assert cycles.recording.tolist() == [0] * 6 + [1] * 3
+    first = [np.rint(1000 * (0.05 + 0.8 * beat + PHASES_S)) for beat in range(6)]
+    second = [5000 + np.rint(1000 * (0.1 + 0.8 * beat + PHASES_S)) for beat in range(3)]
+    assert cycles.bounds.tolist() == [row.tolist() for row in first + second]
+
+
+def test_without_an_annotation_cycles_come_from_the_sound(tree):
+    """Each S1 near where it was put, four phases in each cycle, in the order of time."""
+    (cycles, problems) = prepare(tree(one=(beating(), None)), CONFIG)
+
+    assert problems == ()
+    assert cycles.sources == ("envelope",)
+    assert len(cycles) >= BEATS - 2
+    onset_s = cycles.bounds[:, 0] / 1000
+    nearest = np.abs(onset_s[:, None] - (0.05 + 0.8 * np.arange(BEATS))).min(axis=1)
+    assert nearest.max() < 0.06
+    assert (np.diff(cycles.bounds, axis=1) > 0).all()
+
+
+def test_the_annotation_is_left_alone_where_asked(tree):
+    """Cycles are those of the same sound without one."""
+    config = SignalConfig(sample_rate=1000, high_hz=400.0, cycles="envelope")
+
+    told, _ = prepare(tree(one=(beating(), annotation())), config)
+
+    assert told.sources == ("envelope",)
+    bare = annotation(beats=0)  # a file that annotates nothing
+    untold, _ = prepare(tree_of(told, bare), config)
+    assert untold.bounds.tolist() == told.bounds.tolist()
+
+
+def tree_of(cycles, states: str):
+    """The same collection with another annotation."""
+    path = cycles.recordings[0].path
+    path.with_suffix(".tsv").write_text(states)
+    return read_circor(path.parent.parent)
+
+
+@pytest.mark.parametrize(
+    ("samples", "seconds"),
+    [(np.zeros(10000, dtype=np.int16), 2.5), (beating(seconds=0.6), 0.6)],
+    ids=["silent", "short"],
+)
+def test_what_cannot_be_segmented_is_cut_by_the_second(tree, samples, seconds):
+    """Every recording gets a prediction; phases are marked as unknown by being empty."""
+    cycles, problems = prepare(tree(one=(samples, None)), CONFIG)
+
+    assert problems == ()
+    assert cycles.sources == ("windows",)
+    if seconds > 1:
+        assert cycles.bounds.tolist() == [[0, 0, 0, 0, 1000], [1000, 1000, 1000, 1000, 2000]]
+    else:
+        assert cycles.bounds.tolist() == [[0, 0, 0, 0, 600]]
+
+
+def test_a_single_sample_is_a_recording(tree):
+    cycles, _ = prepare(tree(one=(np.ones(1, dtype=np.int16), None)), CONFIG)
+
+    assert cycles.bounds.tolist() == [[0, 0, 0, 0, 1]]
+    assert np.isfinite(cycles.samples).all()
+
+
+def test_cycles_that_no_heart_has_and_those_past_the_end_are_left_out(tree):
+    """One of 0.2 s, one of 3 s, one that ends after the recording; one is good."""
+    rows = ["0\t0.1\t0"]
+    for start, stop in ((0.1, 0.3), (0.3, 3.3), (3.3, 4.1), (4.5, 5.3)):
+        edges = np.linspace(start, stop, 5)
+        rows += [f"{edges[i]:g}\t{edges[i + 1]:g}\t{i + 1}" for i in range(4)]
+
+    cycles, _ = prepare(tree(one=(beating(), "\n".join(rows))), CONFIG)
+
+    assert cycles.bounds.tolist() == [[3300, 3500, 3700, 3900, 4100]]
+
+
+def test_a_damaged_recording_is_set_aside(tree):
+    """Its header passed; the others are what they are without it."""
+    broken = np.full(20000, np.nan, dtype=np.float32)
+    collection = tree(
+        one=(beating(), annotation()), two=(broken, annotation()), three=(beating(), None)
+    )
+
+    cycles, problems = prepare(collection, CONFIG)
+
+    assert [recording.recording_id for recording in cycles.recordings] == ["1_AV", "3_AV"]
+    assert cycles.sources == ("annotation", "envelope")
+    (problem,) = problems
+    assert problem.file == "training_data/2_AV.wav"
+    assert problem.reason == (
+        "holds samples that are not finite numbers; the recording was left out"
+    )
+    assert set(cycles.recording) == {0, 1}
+    assert cycles.bounds[cycles.recording == 1].min() >= cycles.offsets[1] == 5000
+
+
+def test_a_recording_that_was_cut_off_since_it_was_listed_is_set_aside(tree):
+    collection = tree(one=(beating(), annotation()), two=(beating(), annotation()))
+    path = collection.recordings[0].path
+    path.write_bytes(path.read_bytes()[:5000])
+
+    cycles, problems = prepare(collection, CONFIG)
+
+    assert [recording.recording_id for recording in cycles.recordings] == ["2_AV"]
+    assert "is truncated" in str(problems[0])
+
+
+def test_rows_of_an_annotation_that_make_no_sense_are_told(tree):
+    states = annotation().replace("\t2\n", "\t28\n", 1)
+
+    cycles, problems = prepare(tree(one=(beating(), states)), CONFIG)
+
+    assert len(cycles) == BEATS - 1
+    assert [str(one) for one in problems] == [
+        "training_data/1_AV.tsv, row 3: state 28 is not one of 0–4; the row was left out"
+    ]
+
+
+def test_if_nothing_is_left_it_is_refused(tree):
+    broken = np.full(20000, np.nan, dtype=np.float32)
+
+    with pytest.raises(DataError, match="circor: not one of its recordings can be used"):
+        prepare(tree(one=(broken, None)), CONFIG)
+
+
+def test_the_result_does_not_depend_on_the_number_of_threads(synthetic):
+    """To the bit."""
+    one, problems = prepare(synthetic, CONFIG)
+    for num_workers in (1, 2, 5):
+        other, others_problems = prepare(synthetic, CONFIG, num_workers=num_workers)
+
+        assert other.recordings == one.recordings
+        assert other.sources == one.sources
+        assert others_problems == problems
+        for name in ("samples", "offsets", "recording", "bounds"):
+            assert getattr(other, name).tobytes() == getattr(one, name).tobytes()
+
+
+def test_every_recording_is_there_once_and_every_cycle_inside_its_own(synthetic):
+    cycles, _ = prepare(synthetic, CONFIG)
+
+    assert cycles.recordings == synthetic.recordings
+    assert set(cycles.recording) == set(range(len(cycles.recordings)))
+    assert (np.diff(cycles.recording) >= 0).all()
+    assert (cycles.bounds[:, 0] >= cycles.offsets[cycles.recording]).all()
+    assert (cycles.bounds[:, -1] <= cycles.offsets[cycles.recording + 1]).all()
+    assert cycles.offsets[-1] == len(cycles.samples)
+    lengths = [-(-one.num_samples // 4) for one in cycles.recordings]  # 4000 to 1000 Hz
+    assert np.diff(cycles.offsets).tolist() == lengths
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_progress_is_shown_every_recording(synthetic, num_workers):
+    shown = []
+
+    def watch(items, total):
+        assert total == len(synthetic.recordings)
+        for item in items:
+            shown.append(item)
+            yield item
+
+    prepare(synthetic, CONFIG, num_workers=num_workers, progress=watch)
+
+    assert len(shown) == len(synthetic.recordings)
+
+
+def test_an_interrupt_does_not_wait_for_what_has_not_begun(synthetic, mocker):
+    """Two threads have one recording each in hand when Ctrl-C comes; no further one is begun."""
+    interrupted = threading.Event()
+    begun = []
+
+    def read(path):
+        begun.append(path)
+        if len(begun) > 1:
+            interrupted.wait(timeout=10)
+            time.sleep(0.05)
+        return np.zeros(4000, dtype=np.float32), 4000
+
+    def interrupt(items, total):
+        yield next(iter(items))
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    mocker.patch("pahcl_core.data.preparation.read_audio", side_effect=read)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(synthetic, CONFIG, num_workers=2, progress=interrupt)
+
+    assert len(begun) < len(synthetic.recordings) // 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"low_hz": 0.0},
+        {"low_hz": 600.0},
+        {"high_hz": 1000.0},
+        {"sample_rate": 1000},
+    ],
+)
+def test_a_band_that_does_not_fit_is_refused(changes):
+    with pytest.raises(ValueError, match="must lie between 0 and half of sample_rate"):
+        SignalConfig(**changes)
