@@ -274,6 +274,24 @@ def test_an_override_is_toml_or_else_text(text, value):
     assert config.apply_overrides({}, [f"key={text}"]) == {"key": value}
 
 
+def test_an_override_can_be_a_json_object_of_several():
+    """As the agent of a W&B sweep hands over a trial's parameters."""
+    result = config.apply_overrides(
+        {"training": {"epochs": 5}}, ['{"training.batch_size": 8, "optimiser.lr": 1e-3}', "seed=2"]
+    )
+
+    assert result == {
+        "training": {"epochs": 5, "batch_size": 8},
+        "optimiser": {"lr": 1e-3},
+        "seed": 2,
+    }
+
+
+def test_an_override_that_only_begins_as_a_json_object_is_refused():
+    with pytest.raises(SettingError, match="is no JSON object"):
+        config.apply_overrides({}, ['{"training.epochs": 8'])
+
+
 @pytest.mark.parametrize("override", ["training.epochs", "=5", "training.=5", ".epochs=5"])
 def test_an_override_without_key_or_value_is_refused(override):
     with pytest.raises(SettingError, match=r"write it as section\.key=value"):

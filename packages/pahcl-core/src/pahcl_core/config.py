@@ -13,6 +13,7 @@ is something else, the word `none` is written. It is read back as `None` in ever
 
 import copy
 import dataclasses
+import json
 import os
 import tomllib
 import types
@@ -120,16 +121,17 @@ def apply_overrides(data: Mapping[str, Any], overrides: Iterable[str]) -> dict[s
     """A new table with `section.key=value` settings applied in their order.
 
     A value is read as TOML where it is TOML (`5`, `1e-3`, `true`, `[1, 2]`, `"5"`), otherwise as
-    text. A section that is not there is made; `from_dict` finds out whether it exists.
+    text. A section that is not there is made; `from_dict` finds out whether it exists. Several
+    settings at once, as the agents of sweeps give them, are a JSON object of dotted keys.
 
     Raises:
-        SettingError: If a "=" or a part of the key is missing, or a key goes through a value.
+        SettingError: If a "=" or a part of the key is missing, a key goes through a value, or
+            something that begins as a JSON object is none.
     """
     result = merge(data, {})
-    for override in overrides:
-        key, equals, text = override.partition("=")
+    for override, key, value in _settings(overrides):
         names = [name.strip() for name in key.split(".")]
-        if not equals or not all(names):
+        if not all(names):
             raise SettingError(f"--set {override!r}: write it as section.key=value")
         table = result
         for depth, name in enumerate(names[:-1], start=1):
@@ -138,8 +140,25 @@ def apply_overrides(data: Mapping[str, Any], overrides: Iterable[str]) -> dict[s
                 raise SettingError(
                     f"--set {override!r}: {'.'.join(names[:depth])} is a value, not a section"
                 )
-        table[names[-1]] = _override_value(text.strip())
+        table[names[-1]] = value
     return result
+
+
+def _settings(overrides: Iterable[str]) -> Iterator[tuple[str, str, Any]]:
+    """Each override with the keys and values in it."""
+    for override in overrides:
+        if override.lstrip().startswith("{"):
+            try:
+                content: dict[str, Any] = json.loads(override)
+            except json.JSONDecodeError as error:
+                raise SettingError(f"--set {override!r}: is no JSON object: {error}") from error
+            for key, value in content.items():
+                yield override, key, value
+            continue
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise SettingError(f"--set {override!r}: write it as section.key=value")
+        yield override, key, _override_value(text.strip())
 
 
 def _override_value(text: str) -> Any:

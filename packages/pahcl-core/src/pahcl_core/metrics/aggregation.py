@@ -5,9 +5,13 @@ from jaxtyping import Float64, Int64
 
 
 def mean_by(
-    group: Int64[np.ndarray, "rows"], probabilities: Float64[np.ndarray, "rows classes"]
+    group: Int64[np.ndarray, "members"], probabilities: Float64[np.ndarray, "rows classes"]
 ) -> tuple[Int64[np.ndarray, "groups"], Float64[np.ndarray, "groups classes"]]:
     """The mean of each group's rows; groups in ascending order.
+
+    Args:
+        group: Number of the group that each row belongs to.
+        probabilities: The rows.
 
     Raises:
         ValueError: If the lengths differ.

@@ -37,7 +37,7 @@ class Scores:
 
 def classification_metrics(
     labels: Int64[np.ndarray, "units"],
-    probabilities: Float64[np.ndarray, "units classes"],
+    probabilities: Float64[np.ndarray, "rows classes"],
     *,
     class_names: Sequence[str],
     positive: str,
@@ -46,7 +46,7 @@ def classification_metrics(
 
     Args:
         labels: Index of the true class of each unit (cycle, recording or patient).
-        probabilities: Of each class; rows need not add up to 1.
+        probabilities: Of each class, one row to a unit; rows need not add up to 1.
         class_names: In the order of the columns; at least two.
         positive: The class that the two-sided metrics are about.
 

@@ -1,6 +1,8 @@
 """Checkpoints: plain tensors and plain values, loaded without running anybody's code."""
 
 import pickle
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,11 @@ from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.training.run_directory import write_atomically
 
 _FORMAT = 1
+# What a file that is something else, or damaged, makes zipfile and torch.load raise.
+_UNREADABLE = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
+    *(pickle.UnpicklingError, RuntimeError, ValueError, LookupError, AttributeError, TypeError),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +67,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "persons": list(checkpoint.persons),
         "provenance": checkpoint.provenance,
     }
-    write_atomically(path, lambda scratch: torch.save(content, scratch))
+
+    def write(scratch: Path) -> None:
+        with scratch.open("wb") as stream:  # given a path, torch would write its name into the file
+            torch.save(content, stream)
+
+    write_atomically(path, write)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -69,17 +81,35 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         DataError: If there is none, it is damaged, or it is something else.
     """
+    content = _read(path)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise DataError(f"{path}: not a checkpoint of this version of pahcl")
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return _checkpoint(content, source=str(path))
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: not a checkpoint of pahcl: something in it is missing or wrong ({error})"
+        ) from error
+
+
+def _read(path: Path) -> object:
+    """What is stored there, if every byte is as it was written."""
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch.load itself does not look at the checksums
+            changed = archive.testzip()
+        if changed is None:
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
+            return content
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such checkpoint") from error
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"{path}: not a checkpoint of pahcl, or damaged; give the best_model.pt of a run"
         ) from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise DataError(f"{path}: not a checkpoint of this version of pahcl")
-    source = str(path)
+    raise DataError(f"{path}: is damaged: {changed} is not as it was written")
+
+
+def _checkpoint(content: Mapping[str, Any], *, source: str) -> Checkpoint:
     return Checkpoint(
         kind=content["kind"],
         encoder_config=from_dict(EncoderConfig, content["encoder_config"], source=source),
@@ -95,14 +125,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     )
 
 
-def encoder_from(
-    path: Path, checkpoint: Checkpoint, wanted: EncoderConfig, signal: SignalConfig
-) -> Encoder:
-    """The pretrained encoder, if it is of the shape that this run asks for.
+def load_fitting(path: Path, wanted: EncoderConfig, signal: SignalConfig) -> Checkpoint:
+    """Read a checkpoint whose encoder is of the shape that this run asks for.
 
     Raises:
-        SettingError: If not; says which settings differ and how to match them.
+        DataError: As `load_checkpoint`.
+        SettingError: If it is another; says which settings differ and how to match them.
     """
+    checkpoint = load_checkpoint(path)
     differing = [
         *_differences("encoder", to_dict(checkpoint.encoder_config), to_dict(wanted)),
         *_differences("signal", to_dict(checkpoint.signal), to_dict(signal)),
@@ -111,6 +141,15 @@ def encoder_from(
         raise SettingError(
             f"{path} was trained with other settings; match them with {' '.join(differing)}"
         )
+    return checkpoint
+
+
+def encoder_from(path: Path, checkpoint: Checkpoint, wanted: EncoderConfig) -> Encoder:
+    """The encoder of a checkpoint that fits (`load_fitting`).
+
+    Raises:
+        DataError: If its parameters are not of the shapes that its settings ask for.
+    """
     encoder = Encoder(wanted)
     try:
         encoder.load_state_dict(dict(checkpoint.encoder))

@@ -31,10 +31,11 @@ def resolve_device(name: str) -> torch.device:
 def reproducible(seed: int) -> Iterator[None]:
     """Seed torch and ask it for deterministic algorithms; leave it as it was found."""
     before = torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True, warn_only=True)
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(before)
+            torch.use_deterministic_algorithms(before, warn_only=only_warned)

@@ -19,7 +19,12 @@ from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
-from pahcl_core.training.checkpoint import Checkpoint, encoder_from, load_checkpoint
+from pahcl_core.training.checkpoint import (
+    Checkpoint,
+    encoder_from,
+    load_checkpoint,
+    load_fitting,
+)
 from pahcl_core.training.device import reproducible, resolve_device
 from pahcl_core.training.evaluation import (
     CycleClassifier,
@@ -86,9 +91,11 @@ def finetune(
     run = run or describe_finetune(config)
     tracker = Guarded(tracker)
     device = resolve_device(config.device)
-    pretrained = None if config.pretrained is None else load_checkpoint(config.pretrained)
+    pretrained = None
+    if config.pretrained is not None:  # refused here, before anything costly, if it does not fit
+        pretrained = load_fitting(config.pretrained, config.encoder, config.signal)
     with run_directory(run.directory) as directory, reproducible(config.seed):
-        write_toml(directory / "config.toml", run.config)
+        write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
         learner = _Finetuning(config, device, pretrained, read_cohort(config, progress))
         write_split(directory / "splits.json", learner.cohort.split)
         with reported(run, tracker) as summary:
@@ -118,14 +125,15 @@ def _conclude(
     predictions = learner.predict_best(load_checkpoint(directory / "best_model.pt"))
     scores = {name: score(one, learner.task) for name, one in predictions.items()}
     metrics = learner.final_metrics(trained, predictions, scores)
-    write_predictions(directory / "predictions.csv", predictions, learner.task)
-    write_json(directory / "final_metrics.json", metrics)
+    # The tracker first: a disk that is full by now costs the files, not the figures.
     tracker.log(_named("test", scores["test"]), step=trained.step)
-    tracker.save(directory / "best_model.pt", kind="checkpoint")
-    tracker.save(directory / "predictions.csv", kind="predictions")
-    tracker.save(directory / "final_metrics.json", kind="metrics")
     for split in ("val", "test"):
         summary.update({f"best/{k}": v for k, v in _named(split, scores[split]).items()})
+    tracker.save(directory / "best_model.pt", kind="checkpoint")
+    write_predictions(directory / "predictions.csv", predictions, learner.task)
+    write_json(directory / "final_metrics.json", metrics)
+    tracker.save(directory / "predictions.csv", kind="predictions")
+    tracker.save(directory / "final_metrics.json", kind="metrics")
     return metrics
 
 
@@ -164,9 +172,7 @@ class _Finetuning:
         if self.pretrained is None or config.pretrained is None:
             encoder = Encoder(config.encoder)
         else:
-            encoder = encoder_from(
-                config.pretrained, self.pretrained, config.encoder, config.signal
-            )
+            encoder = encoder_from(config.pretrained, self.pretrained, config.encoder)
         return encoder.requires_grad_(not config.linear_eval)
 
     def _class_weights(self) -> Float[Tensor, "classes"]:
@@ -196,19 +202,24 @@ class _Finetuning:
         """Over the cycles of the epoch, as the model saw them: augmented, mid-training."""
         labels = np.concatenate([one.labels for one in self.seen])
         logits = torch.cat([one.logits for one in self.seen])
+        loss = torch.stack([one.loss for one in self.seen]).sum().item() / len(labels)
+        if not np.isfinite(loss):  # which ends the training; there is nothing else to score
+            return {"train/loss": loss}
         scores = classification_metrics(
             labels,
             logits.double().softmax(dim=1).cpu().numpy(),
             class_names=self.task.classes,
             positive=self.task.positive,
         )
-        loss = torch.stack([one.loss for one in self.seen]).sum().item() / len(labels)
         wanted = ("accuracy", "f1", "f1_macro", "precision", "recall")
         named = {f"train/{n}": scores.values[n] for n in wanted if n in scores.values}
         return {"train/loss": loss, **named}
 
     def validate(self) -> dict[str, float]:
-        return _named("val", score(self.predict(self.cohort.split.val), self.task))
+        predictions = self.predict(self.cohort.split.val)
+        if not np.isfinite(predictions.probabilities).all():
+            return {"val/loss": float("nan")}  # as above
+        return _named("val", score(predictions, self.task))
 
     def rank(self, val: Mapping[str, float]) -> tuple[float, ...]:
         """The chosen metric, then the lower loss; an undefined metric is below any other."""

@@ -86,7 +86,7 @@ def reported(run: Run, tracker: Tracker) -> Iterator[dict[str, Value]]:
     tracker.start(run)
     try:
         yield summary
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         log.warning("interrupted; what was written so far is in %s", run.directory)
         tracker.finish(Outcome(status="interrupted", summary=summary))
         raise
@@ -129,12 +129,9 @@ def train(
         )
         step = _train_epoch(learner, descent, drawn, schedule, step, tracker, progress)
         scores = learner.train_scores()
-        if not np.isfinite(scores["train/loss"]):
-            raise TrainingError(
-                f"the loss became {scores['train/loss']} in epoch {epoch}; try an lr below "
-                f"{optimiser.lr:g}"
-            )
+        _require_number(scores, "train/loss", epoch, optimiser)
         val = learner.validate()
+        _require_number(val, "val/loss", epoch, optimiser)
         tracker.log({**scores, **val, "epoch": epoch}, step=step)
         log.info("epoch %d/%d: %s", epoch, schedule.epochs, _line({**scores, **val}))
         if best_epoch == 0 or learner.rank(val) > learner.rank(best_val):
@@ -180,6 +177,15 @@ def _train_epoch(
         if schedule.histogram_every and step % schedule.histogram_every == 0:
             tracker.log(_distributions(learner), step=step)
     return step
+
+
+def _require_number(
+    scores: Mapping[str, float], name: str, epoch: int, optimiser: OptimiserConfig
+) -> None:
+    if not np.isfinite(scores[name]):
+        raise TrainingError(
+            f"{name} became {scores[name]} in epoch {epoch}; try an lr below {optimiser.lr:g}"
+        )
 
 
 def _distributions(learner: Learner) -> dict[str, Value]:

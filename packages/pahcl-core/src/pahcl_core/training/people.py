@@ -9,7 +9,8 @@ from pahcl_core.data.collection import Collection, Problem, Subject
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.preparation import Progress, prepare
 from pahcl_core.data.splits import Split, read_split, split_people
-from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
+from pahcl_core.errors import DataError
+from pahcl_core.training.settings import FinetuneConfig, PretrainConfig, ReadingConfig
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
     task: pretraining and every fine-tuning with the same seed leave the same persons out.
 
     Raises:
-        DataError: If the collection cannot be read, or is too small to split.
+        DataError: If the collection cannot be read, too much of it is damaged, or it is too small
+            to split.
     """
     collection = read_circor(
         config.data_dir, strict=config.reading.strict, max_damaged=config.reading.max_damaged
@@ -65,6 +67,7 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
     cycles, found = prepare(
         collection, config.signal, num_workers=config.num_workers, progress=progress
     )
+    _refuse_damage(collection, cycles, found, config.reading)
     problems = (*collection.problems, *found)
     _tell(problems)
     log.info(
@@ -72,6 +75,25 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
         len(cycles.recordings), len(collection.subjects), collection.provenance, len(cycles),
     )  # fmt: skip
     return Cohort(collection=collection, cycles=cycles, split=split, problems=problems)
+
+
+def _refuse_damage(
+    collection: Collection, cycles: CycleSet, found: Sequence[Problem], reading: ReadingConfig
+) -> None:
+    """Hold damage in the samples to the limits that the reader holds damaged headers to."""
+    usable = {recording.recording_id for recording in cycles.recordings}
+    lost = [one for one in collection.recordings if one.recording_id not in usable]
+    if not lost:
+        return
+    files = {one.path.relative_to(collection.root).as_posix() for one in lost}
+    first = next(problem for problem in found if problem.file in files)
+    if reading.strict:
+        raise DataError(f"{collection.root}: {first}")
+    if len(lost) > reading.max_damaged * len(collection.recordings):
+        raise DataError(
+            f"{collection.root}: {len(lost)} of {len(collection.recordings)} recordings cannot be "
+            f"used, more than {reading.max_damaged:.0%}; the first: {first}"
+        )
 
 
 def _tell(problems: Sequence[Problem]) -> None:

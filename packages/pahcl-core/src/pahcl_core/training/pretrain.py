@@ -83,7 +83,7 @@ def pretrain(
     tracker = Guarded(tracker)
     device = resolve_device(config.device)
     with run_directory(run.directory) as directory, reproducible(config.seed):
-        write_toml(directory / "config.toml", run.config)
+        write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
         learner = _Pretraining(config, device, read_cohort(config, progress))
         write_split(directory / "splits.json", learner.cohort.split)
         with reported(run, tracker) as summary:
@@ -99,10 +99,11 @@ def pretrain(
                 progress=progress,
             )
             metrics = learner.final_metrics(trained)
-            write_json(directory / "final_metrics.json", metrics)
-            tracker.save(directory / "best_model.pt", kind="checkpoint")
-            tracker.save(directory / "final_metrics.json", kind="metrics")
+            # The tracker first: a disk that is full by now costs the files, not the figures.
             summary.update({f"best/{name}": value for name, value in trained.best_val.items()})
+            tracker.save(directory / "best_model.pt", kind="checkpoint")
+            write_json(directory / "final_metrics.json", metrics)
+            tracker.save(directory / "final_metrics.json", kind="metrics")
     return PretrainResult(
         directory=directory, checkpoint=directory / "best_model.pt", metrics=metrics
     )

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float64
 from torch import Tensor
 
-from pahcl_track import Histogram, Outcome, Run, Tracker, Value
+from pahcl_track import Histogram, Outcome, Run, Tracker, TrackingRequired, Value
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ class Guarded:
     def _attempt(self, call: Callable[[], None], what: str) -> None:
         try:
             call()
+        except TrackingRequired:  # somebody asked for no training without its record
+            raise
         except Exception as error:
             message = "the tracker failed in %s: %s; training goes on"
             if not self._warned:
@@ -57,11 +59,12 @@ def histograms(prefix: str, tensors: Iterable[tuple[str, Tensor | None]]) -> dic
     made = {}
     for name, tensor in tensors:
         if tensor is not None:
-            made[f"{prefix}/{name}"] = _histogram(tensor.detach().float().cpu().numpy())
+            made[f"{prefix}/{name}"] = _histogram(tensor.detach().cpu().double().numpy())
     return made
 
 
-def _histogram(values: Float[np.ndarray, "*shape"]) -> Histogram:
+def _histogram(values: Float64[np.ndarray, "*shape"]) -> Histogram:
+    # In double precision, because 64 bins may not fit between values that are nearly equal.
     finite = values[np.isfinite(values)]
     counts, edges = np.histogram(finite, bins=_NUM_BINS)
     return Histogram(counts=counts.tolist(), edges=edges.tolist())

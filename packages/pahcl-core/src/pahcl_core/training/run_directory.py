@@ -5,15 +5,19 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pahcl_core.errors import SettingError
+from pahcl_core.errors import DataError, SettingError
 
 if sys.platform != "win32":
     import fcntl
+
+log = logging.getLogger(__name__)
+
+LOG = "train.log"
+CONFIG = "config.toml"
 
 _LOGGERS = ("pahcl_core", "pahcl_track")
 
@@ -22,52 +26,89 @@ _LOGGERS = ("pahcl_core", "pahcl_track")
 def run_directory(path: Path) -> Iterator[Path]:
     """Hold a fresh directory for one run, with everything that is logged going to its `train.log`.
 
-    An earlier run's directory of that name is kept beside it, as `<name>.1` and so on.
+    An earlier run's directory of that name is kept beside it, as `<name>.1` and so on. A run that
+    a user's mistake ends before it has begun leaves nothing behind, and the earlier one in place.
 
     Raises:
         SettingError: If another process is writing a run there, or it cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _set_aside(path)
+        kept = _set_aside(path)
         path.mkdir()
-        stream = (path / "train.log").open("a", encoding="utf-8")
+        stream = (path / LOG).open("a", encoding="utf-8")
     except OSError as error:
         raise SettingError(f"{path}: cannot write a run here: {error.strerror}") from error
-    with stream:
-        _lock(stream)
-        handler = logging.StreamHandler(stream)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        levels = {name: logging.getLogger(name).level for name in _LOGGERS}
-        for name in _LOGGERS:
-            logging.getLogger(name).addHandler(handler)
-            logging.getLogger(name).setLevel(logging.INFO)
-        try:
-            yield path
-        finally:
-            for name, level in levels.items():
-                logging.getLogger(name).removeHandler(handler)
-                logging.getLogger(name).setLevel(level)
+    try:
+        with stream:
+            if not _lock(stream):  # someone was quicker, between the last lines
+                raise _in_use(path)
+            with _logged_to(stream):
+                yield path
+    except (DataError, SettingError):
+        if _has_not_begun(path):
+            _undo(path, kept)
+            kept = None
+        raise
+    finally:
+        if kept is not None:
+            log.warning("%s: an earlier run was kept as %s", path, kept.name)
 
 
-def _set_aside(path: Path) -> None:
+@contextlib.contextmanager
+def _logged_to(stream: IO[str]) -> Iterator[None]:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+    for name in _LOGGERS:
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).removeHandler(handler)
+            logging.getLogger(name).setLevel(level)
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Make room; returns where an earlier run is kept, if there was one."""
     if not path.exists():
-        return
-    log = path / "train.log"
-    if log.exists():
-        with log.open("a", encoding="utf-8") as stream:
+        return None
+    earlier = path / LOG
+    if earlier.exists():
+        with earlier.open("a", encoding="utf-8") as stream:
             if not _lock(stream):
-                raise SettingError(
-                    f"{path}: another run is writing here; give this one another --experiment-name"
-                )
+                raise _in_use(path)
     elif path.is_dir() and not any(path.iterdir()):
         path.rmdir()
-        return
+        return None
     number = 1
     while (kept := path.with_name(f"{path.name}.{number}")).exists():
         number += 1
     path.rename(kept)
-    logging.getLogger(__name__).warning("%s: an earlier run was kept as %s", path, kept.name)
+    return kept
+
+
+def _has_not_begun(path: Path) -> bool:
+    """Whether there is nothing but what a run writes before it has read its data."""
+    return {inside.name for inside in path.iterdir()} <= {LOG, CONFIG}
+
+
+def _undo(path: Path, kept: Path | None) -> None:
+    for name in (LOG, CONFIG):
+        (path / name).unlink(missing_ok=True)
+    path.rmdir()
+    if kept is not None:
+        kept.rename(path)
+    with contextlib.suppress(OSError):  # others may have runs in there
+        path.parent.rmdir()
+
+
+def _in_use(path: Path) -> SettingError:
+    return SettingError(
+        f"{path}: another run is writing here; give this one another --experiment-name"
+    )
 
 
 def _lock(stream: IO[str]) -> bool:
@@ -82,9 +123,7 @@ def _lock(stream: IO[str]) -> bool:
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Have `write` make a file beside `path`, then put it in place: complete, or not there."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    scratch = Path(name)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(scratch)
         with scratch.open("rb") as stream:

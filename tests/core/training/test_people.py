@@ -1,0 +1,151 @@
+"""Reading a collection for training: the same split for every use, damage told and limited."""
+
+import logging
+import shutil
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
+
+from pahcl_core.data.circor import read_circor
+from pahcl_core.data.splits import Split, split_people
+from pahcl_core.errors import DataError
+from pahcl_core.training.people import read_cohort
+from pahcl_core.training.settings import ReadingConfig, SplitConfig
+
+
+def unwatched(items, total):
+    return items
+
+
+@pytest.fixture
+def damaged(circor, tmp_path):
+    """A copy in which so many recordings have samples that are no numbers, behind a good header."""
+
+    def make(count: int):
+        root = tmp_path / "circor"
+        shutil.copytree(circor, root)
+        files = sorted((root / "training_data").glob("*.wav"))
+        for path in files[:count]:
+            wavfile.write(path, 4000, np.full(12000, np.nan, dtype=np.float32))
+        return root, len(files)
+
+    return make
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_pretraining_and_every_task_leave_the_same_people_out(
+    circor, finetune_config, pretrain_config, seed
+):
+    """And it is the split by murmur and outcome that anyone can compute."""
+    configs = [
+        pretrain_config(data_dir=circor, seed=seed),
+        finetune_config(data_dir=circor, seed=seed, task="circor_murmur"),
+        finetune_config(data_dir=circor, seed=seed, task="circor_outcome", few_shot=True),
+    ]
+    splits = [read_cohort(config, unwatched).split for config in configs]
+
+    expected = split_people(
+        read_circor(circor).subjects,
+        label="murmur",
+        also=("outcome",),
+        seed=seed,
+        fractions=(0.6, 0.2, 0.2),
+    )
+    assert splits == [expected] * 3
+
+
+def test_the_fractions_are_those_asked_for(circor, finetune_config):
+    config = finetune_config(data_dir=circor, split=SplitConfig(train=0.4, val=0.3, test=0.3))
+
+    split = read_cohort(config, unwatched).split
+
+    assert len(split.train) < 10
+    assert len(split.test) > 3
+
+
+def test_subjects_and_persons_by_number(make_cohort):
+    """Subjects come in the collection's order, persons sorted and once each."""
+    cohort = make_cohort()
+    assert [s.subject_id for s in cohort.subjects(["004", "001", "001"])] == ["001", "004"]
+    assert cohort.persons(["004", "001"]) == ("toy:p001", "toy:p004")
+    assert isinstance(cohort.split, Split)
+
+
+def test_everything_is_watched(circor, finetune_config):
+    shown = []
+
+    def watch(items, total):
+        shown.append(total)
+        return items
+
+    cohort = read_cohort(finetune_config(data_dir=circor), watch)
+
+    assert shown == [len(cohort.collection.recordings)]
+
+
+def test_damage_found_late_is_set_aside_and_told(damaged, finetune_config, caplog):
+    root, total = damaged(2)
+    with caplog.at_level(logging.INFO, logger="pahcl_core"):
+        cohort = read_cohort(finetune_config(data_dir=root), unwatched)
+
+    assert len(cohort.cycles.recordings) == total - 2
+    assert len(cohort.problems) == 2
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert warning.startswith("2 things in the data could not be used: training_data/")
+    assert "are not finite numbers; the recording was left out" in warning
+    assert f"read {total - 2} recordings of 16 subjects (synthetic)" in caplog.messages[-1]
+
+
+def test_of_many_problems_the_first_three_are_shown(damaged, finetune_config, caplog):
+    root, _ = damaged(5)
+    config = finetune_config(data_dir=root, reading=ReadingConfig(max_damaged=1.0))
+    with caplog.at_level(logging.INFO, logger="pahcl_core"):
+        read_cohort(config, unwatched)
+
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert warning.count("training_data/") == 3
+    assert warning.endswith("; and 2 more, in train.log")
+    told = [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
+    assert sum(line.startswith("training_data/") for line in told) == 5
+
+
+def test_too_much_damage_in_the_samples_is_refused(damaged, finetune_config):
+    """As too many bad headers are: the limit is a share of the recordings."""
+    root, total = damaged(4)
+    limit = 3 / total
+    config = finetune_config(data_dir=root, reading=ReadingConfig(max_damaged=limit))
+
+    with pytest.raises(
+        DataError,
+        match=rf"4 of {total} recordings cannot be used, more than {limit:.0%}; the first: train",
+    ):
+        read_cohort(config, unwatched)
+
+    config = finetune_config(data_dir=root, reading=ReadingConfig(max_damaged=4 / total))
+    assert len(read_cohort(config, unwatched).cycles.recordings) == total - 4
+
+
+def test_a_strict_reading_stops_at_damage_in_the_samples(damaged, finetune_config):
+    root, _ = damaged(1)
+    config = finetune_config(data_dir=root, reading=ReadingConfig(strict=True))
+
+    with pytest.raises(DataError, match=r"training_data/\d+_\w+.wav: .* not finite numbers"):
+        read_cohort(config, unwatched)
+
+
+def test_a_strict_reading_of_a_sound_collection_passes(circor, finetune_config):
+    config = finetune_config(data_dir=circor, reading=ReadingConfig(strict=True))
+
+    assert read_cohort(config, unwatched).problems == ()
+
+
+def test_the_reader_is_as_forgiving_as_asked(damaged, finetune_config):
+    """A header cut off, which the reader itself finds."""
+    root, _ = damaged(0)
+    path = next((root / "training_data").glob("*.wav"))
+    path.write_bytes(path.read_bytes()[:1000])
+
+    assert len(read_cohort(finetune_config(data_dir=root), unwatched).problems) >= 1
+    with pytest.raises(DataError, match="is truncated"):
+        read_cohort(finetune_config(data_dir=root, reading=ReadingConfig(strict=True)), unwatched)

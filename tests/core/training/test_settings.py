@@ -1,0 +1,84 @@
+"""Settings: refused where they make no sense, named as promised, the same after a round trip."""
+
+from pathlib import Path
+
+import pytest
+
+from pahcl_core.config import from_dict, to_dict
+from pahcl_core.errors import SettingError
+from pahcl_core.training.settings import (
+    FinetuneConfig,
+    ObjectiveConfig,
+    PretrainConfig,
+    ReadingConfig,
+    ScheduleConfig,
+    SplitConfig,
+)
+
+
+def finetune_settings(**changes) -> FinetuneConfig:
+    return FinetuneConfig(**{"task": "circor_murmur", "data_dir": Path("data"), **changes})
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "message"),
+    [
+        (SplitConfig, {"train": 0.0, "val": 0.5, "test": 0.5}, "must all be positive"),
+        (SplitConfig, {"train": 0.7}, "must add up to 1, not 1.1"),
+        (ReadingConfig, {"max_damaged": 1.1}, "max_damaged must lie between 0 and 1, got 1.1"),
+        (ReadingConfig, {"max_damaged": -0.1}, "max_damaged must lie between 0 and 1"),
+        (ScheduleConfig, {"epochs": 0}, "epochs must be at least 1, got 0"),
+        (ScheduleConfig, {"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        (ScheduleConfig, {"cycles_per_recording": 0}, "cycles_per_recording must be at least 1"),
+        (ScheduleConfig, {"log_every": 0}, "log_every must be at least 1, got 0"),
+        (ScheduleConfig, {"histogram_every": -1}, "histogram_every must be at least 0, got -1"),
+        (ScheduleConfig, {"checkpoint_every": -1}, "checkpoint_every must be at least 0, got -1"),
+        (finetune_settings, {"shot_ratio": 0.0}, r"shot_ratio must lie in \(0, 1\], got 0.0"),
+        (finetune_settings, {"shot_ratio": 1.5}, r"shot_ratio must lie in \(0, 1\], got 1.5"),
+        (finetune_settings, {"class_weight_power": -1.0}, "class_weight_power must be at least 0"),
+        (ObjectiveConfig, {"temperature": 0.0}, "temperature must be positive, got 0.0"),
+        (ObjectiveConfig, {"cycle_weight": -1.0}, "must be at least 0"),
+        (ObjectiveConfig, {"substructure_weight": -1.0}, "must be at least 0"),
+        (
+            ObjectiveConfig,
+            {"cycle_weight": 0.0, "substructure_weight": 0.0},
+            "cycle_weight and substructure_weight must not both be 0",
+        ),
+    ],
+)
+def test_senseless_settings_are_refused(make, changes, message):
+    with pytest.raises(ValueError, match=message):
+        make(**changes)
+
+
+def test_an_unknown_task_is_refused_with_the_closest():
+    with pytest.raises(SettingError, match="no task named 'circor_murmer', did you mean"):
+        finetune_settings(task="circor_murmer")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "circor_murmur_finetune"),
+        ({"linear_eval": True}, "circor_murmur_linear"),
+        ({"few_shot": True}, "circor_murmur_finetune_fewshot10pct"),
+        (
+            {"few_shot": True, "shot_ratio": 0.005, "linear_eval": True},
+            "circor_murmur_linear_fewshot0.5pct",
+        ),
+        ({"experiment_name": "lr_1e-3", "few_shot": True}, "lr_1e-3"),
+    ],
+)
+def test_a_run_is_named_after_what_it_does(changes, name):
+    assert finetune_settings(**changes).name == name
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        finetune_settings(pretrained=Path("best_model.pt"), seed=7, few_shot=True),
+        PretrainConfig(data_dir=Path("data"), split=SplitConfig(file=Path("splits.json"))),
+    ],
+)
+def test_settings_survive_being_written_out(config):
+    assert from_dict(type(config), to_dict(config), source="test") == config

@@ -1,0 +1,104 @@
+"""The encoder and its heads layer by layer, scalar by scalar; its blocks are in `oracles.ssd`.
+
+Weights are nested lists under the names of the layers.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+Rows = Sequence[Sequence[float]]
+
+
+def front_end(samples: Sequence[float], weights: dict[str, Any]) -> list[list[float]]:
+    """Tokens `[time][width]`: two strided convolutions, each normalised, and a last one."""
+    channels = convolution([samples], weights["first"], stride=4, padding=6)
+    channels = activated(batch_norm(channels, weights["first_norm"]))
+    channels = convolution(channels, weights["second"], stride=8, padding=4)
+    channels = activated(batch_norm(channels, weights["second_norm"]))
+    channels = activated(convolution(channels, weights["third"], stride=1, padding=1))
+    return [list(token) for token in zip(*channels, strict=True)]
+
+
+def pooled(
+    tokens: Rows, bounds: Sequence[int], pool: str
+) -> tuple[list[list[float]], list[list[float]], list[bool]]:
+    """What is merged into the embedding, the four phases, and which of them are there."""
+    whole, _ = mean_between(tokens, bounds[0], bounds[4])
+    known = all(bounds[k + 1] > bounds[k] for k in range(4))
+    phases, valid = [], []
+    for k in range(4):
+        mean, reached = mean_between(tokens, bounds[k], bounds[k + 1])
+        valid.append(known and reached)
+        phases.append(mean if valid[-1] else [0.0] * len(whole))
+    if pool == "cycle":
+        return [whole], phases, valid
+    parts = [phase if there else whole for phase, there in zip(phases, valid, strict=True)]
+    return parts, phases, valid
+
+
+def mean_between(tokens: Rows, start: int, stop: int) -> tuple[list[float], bool]:
+    """Mean of the tokens of 32 samples each whose middle is in the span; whether there is one."""
+    inside = [token for k, token in enumerate(tokens) if start <= 32 * k + 16 < stop]
+    if not inside:
+        return [0.0] * len(tokens[0]), False
+    return [math.fsum(column) / len(inside) for column in zip(*inside, strict=True)], True
+
+
+def convolution(
+    channels: Rows, weights: tuple[Any, Sequence[float]], *, stride: int, padding: int
+) -> list[list[float]]:
+    """Output `[channel][time]`; zeros beyond both ends."""
+    kernels, biases = weights
+    length = len(channels[0])
+    size = len(kernels[0][0])
+    result = []
+    for kernel, bias in zip(kernels, biases, strict=True):
+        row = []
+        for start in range(-padding, length + padding - size + 1, stride):
+            total = bias
+            for channel, taps in zip(channels, kernel, strict=True):
+                for k, tap in enumerate(taps):
+                    if 0 <= start + k < length:
+                        total += tap * channel[start + k]
+            row.append(total)
+        result.append(row)
+    return result
+
+
+def batch_norm(channels: Rows, weights: tuple[Sequence[float], ...]) -> list[list[float]]:
+    """Each channel by its running mean and variance, then scaled and moved."""
+    return [
+        [scale * (v - mean) / math.sqrt(variance + 1e-5) + bias for v in channel]
+        for channel, mean, variance, scale, bias in zip(channels, *weights, strict=True)
+    ]
+
+
+def layer_norm(
+    token: Sequence[float], weights: tuple[Sequence[float], Sequence[float]]
+) -> list[float]:
+    """Each token by its own mean and variance, then scaled and moved."""
+    mean = math.fsum(token) / len(token)
+    variance = math.fsum((v - mean) ** 2 for v in token) / len(token)
+    return [
+        scale * (v - mean) / math.sqrt(variance + 1e-5) + bias
+        for v, scale, bias in zip(token, *weights, strict=True)
+    ]
+
+
+def linear(vector: Sequence[float], weights: tuple[Rows, Sequence[float]]) -> list[float]:
+    """Matrix times vector plus bias."""
+    return [
+        sum(w * v for w, v in zip(row, vector, strict=True)) + bias
+        for row, bias in zip(*weights, strict=True)
+    ]
+
+
+def gelu(value: float) -> float:
+    """The value times the share of a normal distribution below it."""
+    return value * 0.5 * (1 + math.erf(value / math.sqrt(2)))
+
+
+def activated(rows: Rows) -> list[list[float]]:
+    """GELU of every element."""
+    return [[gelu(v) for v in row] for row in rows]
