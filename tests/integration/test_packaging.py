@@ -20,6 +20,12 @@ PROJECTS = {
     "pahcl-core": REPOSITORY / "packages/pahcl-core",
     "pahcl": REPOSITORY / "apps/cli",
 }
+PACKAGE_DATA = {
+    "pahcl-core": {
+        "pahcl_core/signal/segmentation_parameters.json",
+        "pahcl_core/signal/segmentation_parameters.npz",
+    }
+}
 ENTRY_POINTS = {
     "pahcl-track": {
         "pahcl.trackers": {
@@ -64,15 +70,15 @@ def read_metadata(archive, file):
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_holds_the_sources_and_the_marker_of_types(wheels, name):
-    """Every module, `py.typed`, and nothing else: no test, no cache."""
+def test_a_wheel_holds_the_sources_and_their_data(wheels, name):
+    """Every module, `py.typed`, the fitted parameters, and nothing else: no test, no cache."""
     source = PROJECTS[name] / "src"
     (package,) = (path.name for path in source.iterdir() if path.is_dir())
     modules = {str(path.relative_to(source)) for path in source.rglob("*.py")}
 
     packed = {file for file in wheels[name].namelist() if ".dist-info/" not in file}
 
-    assert packed == modules | {f"{package}/py.typed"}
+    assert packed == modules | {f"{package}/py.typed"} | PACKAGE_DATA.get(name, set())
     assert f"{package}/__init__.py" in packed
 
 
@@ -114,7 +120,8 @@ def test_tracking_requires_nothing(wheels):
     metadata = message_from_bytes(read_metadata(wheels["pahcl-track"], "METADATA"))
     required = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
 
-    assert [(r.name, str(r.marker)) for r in required] == [("wandb", 'extra == "wandb"')]
+    assert required
+    assert all("extra ==" in str(requirement.marker) for requirement in required)
 
 
 def modules_after(statement):

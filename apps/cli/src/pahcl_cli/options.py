@@ -50,6 +50,10 @@ Tags = Annotated[list[str] | None, typer.Option("--tag", help="Of the run. Repea
 Group = Annotated[str | None, typer.Option("--group", help="Runs that belong together.")]
 Notes = Annotated[str | None, typer.Option("--notes", help="A sentence about the run.")]
 Wandb = Annotated[bool, typer.Option("--wandb", help="The same as another --tracker wandb.")]
+StrictTracking = Annotated[
+    bool | None,
+    typer.Option("--strict-tracking", help="Stop if a tracker cannot start.", show_default=False),
+]
 
 HOW_TO_GET_DATA = (
     "no data: give --data-dir, the folder with training_data.csv. CirCor DigiScope 1.0.3 is free "

@@ -23,6 +23,12 @@ class TrackingConfig:
     tags: tuple[str, ...] = ()
     notes: str | None = None
 
+    strict: bool = False
+    """End the run where a tracker cannot start, instead of going on without it."""
+
+    finish_timeout_s: float = 60.0
+    """How long to wait at the end for what is still to be delivered."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tracking:
@@ -37,6 +43,8 @@ class Tracking:
     notes: str | None = None
     wandb: bool = False
     """W&B, beside the others."""
+
+    strict: bool | None = None
 
     def over(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """`[tracking]` of a run file, with what the command line says instead.
@@ -61,16 +69,27 @@ class Tracking:
             "group": self.group,
             "tags": list(self.tags) or None,
             "notes": self.notes,
+            "strict": self.strict,
         }
         after.update({key: value for key, value in given.items() if value is not None})
         return after
 
 
-def build_tracker(config: TrackingConfig) -> Tracker:
+def build_tracker(config: TrackingConfig) -> Session:
     """All trackers asked for, as one, none of which can harm the others.
 
     Raises:
         TrackerError: If one is not installed, or an option makes no sense.
     """
     options = parse_options(config.options, config.trackers)
-    return Session({name: load_tracker(name, options.get(name)) for name in config.trackers})
+    trackers = {name: load_tracker(name, options.get(name)) for name in config.trackers}
+    return Session(trackers, strict=config.strict, finish_timeout_s=config.finish_timeout_s)
+
+
+def load_one(name: str, options: Sequence[str]) -> Tracker:
+    """One tracker, with options as on the command line.
+
+    Raises:
+        TrackerError: If it is not installed, or an option makes no sense.
+    """
+    return load_tracker(name, parse_options(options, [name]).get(name))

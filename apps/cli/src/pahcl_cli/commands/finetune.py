@@ -49,6 +49,7 @@ def finetune(
     tag: options.Tags = None,
     notes: options.Notes = None,
     wandb: options.Wandb = False,
+    strict_tracking: options.StrictTracking = None,
 ) -> None:
     """Train a classifier for a clinical task, and score it on patients it has not seen."""
     from pahcl_cli.launch import run_finetune
@@ -84,5 +85,6 @@ def finetune(
             tags=tag or (),
             notes=notes,
             wandb=wandb,
+            strict=strict_tracking,
         ),
     )

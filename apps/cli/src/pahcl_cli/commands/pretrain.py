@@ -23,6 +23,7 @@ def pretrain(
     tag: options.Tags = None,
     notes: options.Notes = None,
     wandb: options.Wandb = False,
+    strict_tracking: options.StrictTracking = None,
 ) -> None:
     """Train an encoder on cycles and their phases, without labels."""
     from pahcl_cli.launch import run_pretrain
@@ -51,5 +52,6 @@ def pretrain(
             tags=tag or (),
             notes=notes,
             wandb=wandb,
+            strict=strict_tracking,
         ),
     )

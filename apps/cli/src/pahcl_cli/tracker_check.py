@@ -1,0 +1,85 @@
+"""Whether each installed tracker works here: it is given a run of two rows in a scratch folder."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pahcl_cli.tracking import load_one
+from pahcl_track import (
+    InstalledTracker,
+    Outcome,
+    Run,
+    Session,
+    TrackerError,
+    installed_trackers,
+    parse_options,
+)
+
+_SAFE_OPTIONS = {"wandb": ("wandb.mode=offline", "wandb.system_metrics=false")}
+"""With these, a trial leaves nothing behind anywhere but in its scratch folder."""
+
+_TRIAL_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrackerCheck:
+    """What came of one trial."""
+
+    tracker: InstalledTracker
+    problem: str | None
+    """Why it does not work, and what to do; None if it does."""
+
+    note: str
+    """What was tried."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self.tracker), "problem": self.problem, "note": self.note}
+
+    def __str__(self) -> str:
+        """One line."""
+        where = f"{self.tracker.distribution} {self.tracker.version}"
+        verdict = f"cannot be used: {self.problem}" if self.problem else f"works ({self.note})"
+        return f"{self.tracker.name:<10} {where:<24} {verdict}"
+
+
+def check_trackers(texts: Sequence[str]) -> list[TrackerCheck]:
+    """Try every installed tracker.
+
+    Args:
+        texts: Options as on the command line, `<tracker>.<option>=<value>`.
+
+    Raises:
+        TrackerError: If an option is no option of an installed tracker.
+    """
+    installed = installed_trackers()
+    given = parse_options(texts, [tracker.name for tracker in installed])
+    found = []
+    for tracker in installed:
+        own = [text for text in texts if text.partition(".")[0] == tracker.name]
+        safe = [] if tracker.name in given else list(_SAFE_OPTIONS.get(tracker.name, ()))
+        problem = _trial(tracker.name, [*own, *safe])
+        note = "a run of two rows" + (f" with {', '.join(safe)}" if safe else "")
+        found.append(TrackerCheck(tracker=tracker, problem=problem, note=note))
+    return found
+
+
+def _trial(name: str, texts: Iterable[str]) -> str | None:
+    try:
+        tracker = load_one(name, list(texts))
+    except TrackerError as error:
+        return str(error)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        session = Session({name: tracker}, start_timeout_s=_TRIAL_S, finish_timeout_s=_TRIAL_S)
+        session.start(Run(name="check", directory=Path(folder)))
+        for step in (1, 2):
+            session.log({"train/loss": 1 / step}, step=step)
+        session.finish(Outcome(status="completed"))
+    for account in session.accounts():
+        if account.refusal is not None:
+            return account.refusal
+        if account.failed or account.not_delivered:
+            return f"{account.failed + account.not_delivered} of 2 rows did not arrive"
+    return None
