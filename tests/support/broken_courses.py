@@ -198,6 +198,16 @@ class FailsNowAndThen(Keeping):
         super().log(values, step=step)
 
 
+@breaks("test_a_session_delivers_everything")
+class FailsAfterwards(Keeping):
+    """Has stored the row when it raises: whoever sends it again has it twice."""
+
+    def log(self, values, *, step):
+        super().log(values, step=step)
+        if step == 250:
+            raise ConnectionError("no answer")
+
+
 @breaks("test_numbers_of_other_libraries_arrive")
 class SkipsNumbersOnDevices(Keeping):
     """Asks for what only some numbers have."""

@@ -85,8 +85,13 @@ class DropsNaN(Keeping):
 @breaks("test_non_finite_values_arrive_as_such")
 class LargestForInfinity(Keeping):
     def number(self, step, name, value):
-        largest = math.copysign(1.7976931348623157e308, value)
-        super().number(step, name, largest if math.isinf(value) else value)
+        super().number(step, name, min(value, 1.7976931348623157e308))
+
+
+@breaks("test_non_finite_values_arrive_as_such")
+class LowestForMinusInfinity(Keeping):
+    def number(self, step, name, value):
+        super().number(step, name, max(value, -1.7976931348623157e308))
 
 
 @breaks("test_numbers_arrive_exactly")

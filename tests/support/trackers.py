@@ -112,6 +112,14 @@ class Waiting(Recorder):
             assert self.let_go.wait(PATIENCE_S)
 
 
+class StartedBy(Recorder):
+    """Leaves a file in the run's directory for each process that starts it."""
+
+    def start(self, run: Run) -> None:
+        super().start(run)
+        (run.directory / f"started-{os.getpid()}").touch()
+
+
 class InAFile:
     """Appends a line to a file for each row, by one system call: what it holds survives a kill."""
 

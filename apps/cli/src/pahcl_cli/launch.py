@@ -15,7 +15,17 @@ from pahcl_core.training.finetune import FinetuneResult, describe_finetune, fine
 from pahcl_core.training.pretrain import PretrainResult, describe_pretrain, pretrain
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
 
-_HEADLINES = ("auroc", "auprc", "f1_macro", "sensitivity", "specificity", "weighted_accuracy")
+_HEADLINES = (
+    "auroc",
+    "auprc",
+    "f1_macro",
+    "sensitivity",
+    "specificity",
+    "weighted_accuracy",
+    "cost",
+    "macc",
+    "youden",
+)
 
 
 def run_finetune(layers: Layers, tracking: Tracking) -> FinetuneResult:
@@ -72,10 +82,11 @@ def _identity(tracked: TrackingConfig) -> dict[str, Any]:
 
 def _finetune_lines(result: FinetuneResult) -> list[str]:
     metrics = result.metrics
+    unit = metrics["unit"]
     classes = ", ".join(f"{n} {name}" for name, n in metrics["n_by_class"]["test"].items())
     lines = [
-        f"{metrics['task']}, {metrics['n']['test']} test patients ({classes}), "
-        f"{_kind(metrics)} data, best epoch {metrics['best_epoch']} of the validation patients"
+        f"{metrics['task']}, {metrics['n']['test']} test {unit}s ({classes}), "
+        f"{_kind(metrics)} data, best epoch {metrics['best_epoch']} of the validation {unit}s"
     ]
     for name in _HEADLINES:
         key = f"test_{name}"

@@ -9,7 +9,10 @@ from pahcl_core.errors import SettingError
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="CirCor DigiScope as downloaded.", show_default=False),
+    typer.Option("--data-dir", help="The collection as downloaded.", show_default=False),
+]
+CollectionOption = Annotated[
+    str, typer.Option("--collection", help="circor, physionet2016 or pascal.")
 ]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Times through the recordings.")]
 LearningRate = Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")]

@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
+from pahcl_cli import options
+from pahcl_cli.commands import data_download
+
 app = typer.Typer(help="Make and check collections of recordings.", no_args_is_help=True)
 synth = typer.Typer(help="Write a synthetic collection in a native layout.", no_args_is_help=True)
 app.add_typer(synth, name="synth")
+app.command("download")(data_download.download)
 
 
 @synth.callback()
@@ -32,18 +36,20 @@ def synth_circor(
 @app.command()
 def check(
     directory: Annotated[Path, typer.Argument(help="The collection as downloaded.")],
+    collection: options.CollectionOption = "circor",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first damaged recording.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Read a CirCor collection to the last sample, and say what is there and what is wrong."""
+    """Read a collection to the last sample, and say what is there and what is wrong."""
     from pahcl_cli.progress import progress_bar
     from pahcl_core.data.check import check_collection
-    from pahcl_core.data.circor import read_circor
+    from pahcl_core.data.readers import MAX_DAMAGED, reader_of
 
-    collection = read_circor(directory, strict=strict)
-    report = check_collection(collection, progress=progress_bar("checking"))
+    reader = reader_of(collection)
+    found = reader.read(directory, max_damaged=MAX_DAMAGED, strict=strict)
+    report = check_collection(found, progress=progress_bar("checking"))
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
     else:

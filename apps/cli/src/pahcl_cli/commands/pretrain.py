@@ -1,10 +1,17 @@
 """`pahcl pretrain`."""
 
+from typing import Annotated
+
+import typer
+
 from pahcl_cli import options
 
 
 def pretrain(
     data_dir: options.DataDir = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", help="circor, physionet2016 or pascal.  [circor]")
+    ] = None,
     epochs: options.Epochs = None,
     lr: options.LearningRate = None,
     batch_size: options.BatchSize = None,
@@ -32,6 +39,7 @@ def pretrain(
 
     named = {
         "data_dir": data_dir and str(data_dir),
+        "collection": collection,
         "training.epochs": epochs,
         "optimiser.lr": lr,
         "training.batch_size": batch_size,

@@ -8,10 +8,10 @@ from pahcl_core.errors import SettingError, closest
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """One thing to predict about a patient."""
+    """One thing to predict about a patient, or a recording where nobody knows whose it is."""
 
     name: str
-    collection: Literal["circor"]
+    collection: Literal["circor", "physionet2016", "pascal"]
     """Whose reader to use."""
 
     label: str
@@ -27,6 +27,9 @@ class Task:
     """How a patient follows from their recordings: on average, or positive where any one is."""
 
     description: str
+
+    unit: Literal["patient", "recording"] = "patient"
+    """What is scored."""
 
     def class_index(self, label: str) -> int:
         """Where a label stands among the model's outputs.
@@ -57,6 +60,26 @@ TASKS: dict[str, Task] = {
             positive="Abnormal",
             pooling="mean",
             description="Is the clinical outcome abnormal? CirCor DigiScope, Challenge 2022",
+        ),
+        Task(
+            name="physionet2016",
+            collection="physionet2016",
+            label="class",
+            classes=("normal", "abnormal"),
+            positive="abnormal",
+            pooling="mean",
+            description="Is the recording abnormal? PhysioNet/CinC Challenge 2016",
+            unit="recording",
+        ),
+        Task(
+            name="pascal",
+            collection="pascal",
+            label="class",
+            classes=("normal", "murmur", "extrasystole"),
+            positive="murmur",
+            pooling="mean",
+            description="Normal, murmur or extrasystole? PASCAL challenge 2011",
+            unit="recording",
         ),
     )
 }

@@ -41,8 +41,8 @@ def cycles_from_envelope(samples: Float32[np.ndarray, "samples"], *, sample_rate
     """Find cardiac cycles in a recording.
 
     Every recording is taken to beat: noise alone also yields cycles. Which of the two sounds is
-    S1 is decided by the shorter interval being the systole, so that hearts above about 140 beats a
-    minute, whose intervals are equal, may come out half a cycle off.
+    S1 is decided by the shorter interval being the systole, so that hearts above about 100 beats a
+    minute, whose intervals are nearly equal, may come out half a cycle off.
 
     Args:
         samples: One channel, any scale.

@@ -14,8 +14,10 @@ from pahcl_core.data.collection import Subject
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.aggregation import mean_by, pool_any
+from pahcl_core.metrics.challenge2016 import macc
 from pahcl_core.metrics.challenge2022 import challenge_scores
 from pahcl_core.metrics.classification import Scores, classification_metrics
+from pahcl_core.metrics.pascal2011 import pascal_scores
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
 from pahcl_core.training.run_directory import write_atomically
@@ -106,7 +108,7 @@ def cycle_probabilities(
 
 
 def score(predictions: Predictions, task: Task) -> Scores:
-    """Every metric of a task over patients, and the Challenge's own.
+    """Every metric of a task over its units, and those of the challenge it comes from.
 
     `loss` is the mean negative log-probability of the true class, in nats.
     """
@@ -116,19 +118,34 @@ def score(predictions: Predictions, task: Task) -> Scores:
         class_names=task.classes,
         positive=task.positive,
     )
-    challenge = challenge_scores(
-        task.label, predictions.labels, predictions.probabilities.argmax(axis=1), task.classes
-    )
+    official = _official_scores(predictions, task)
     true = predictions.probabilities[np.arange(len(predictions.labels)), predictions.labels]
     loss = float(-np.log(np.maximum(true, np.finfo(float).tiny)).mean())
     return Scores(
-        values={"loss": loss, **scores.values, **challenge},
-        undefined=scores.undefined,
+        values={"loss": loss, **scores.values, **official.values},
+        undefined={**scores.undefined, **official.undefined},
     )
 
 
+def _official_scores(predictions: Predictions, task: Task) -> Scores:
+    """Those of the challenge that the collection comes from."""
+    predicted = predictions.probabilities.argmax(axis=1).astype(np.int64)
+    if task.collection == "circor":
+        found = challenge_scores(task.label, predictions.labels, predicted, task.classes)
+        return Scores(values=found)
+    if task.collection == "pascal":
+        return pascal_scores(predictions.labels, predicted, task.classes, normal="normal")
+    abnormal = task.class_index("abnormal")
+    true, said = predictions.labels == abnormal, predicted == abnormal
+    good = np.array([s.labels.get("quality") == "good" for s in predictions.subjects], dtype=bool)
+    if true.all() or not true.any():
+        only = "abnormal" if true.all() else "normal"
+        return Scores(values={}, undefined={"macc": f"everything is {only}"})
+    return Scores(values={"macc": macc(true, said, ~said, good)})
+
+
 def write_predictions(path: Path, splits: Mapping[str, Predictions], task: Task) -> None:
-    """Write `predictions.csv`: one row per patient, every digit of the probabilities.
+    """Write `predictions.csv`: one row per unit, every digit of the probabilities.
 
     Whoever computes the metrics again from this file gets the same numbers.
     """

@@ -278,7 +278,7 @@ class _Finetuning:
                 undefined[f"{split}_{name}"] = reason
         return {
             "task": self.task.name,
-            "unit": "patient",
+            "unit": self.task.unit,
             "provenance": self.cohort.collection.provenance,
             "n": {name: len(p.subjects) for name, p in predictions.items()},
             "n_by_class": {name: _by_class(p, self.task) for name, p in predictions.items()},

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pahcl_core.data.circor import read_circor
 from pahcl_core.data.collection import Collection, Problem, Subject
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.preparation import Progress, prepare
+from pahcl_core.data.readers import READERS, CollectionName
 from pahcl_core.data.splits import Split, read_split, split_people
+from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import DataError
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig, ReadingConfig
 
@@ -51,19 +52,14 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
         DataError: If the collection cannot be read, too much of it is damaged, or it is too small
             to split.
     """
-    collection = read_circor(
+    reader = READERS[_collection_of(config)]
+    collection = reader.read(
         config.data_dir, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
-    if config.split.file is not None:
-        split = read_split(config.split.file, collection.subjects)
-    else:
-        split = split_people(
-            collection.subjects,
-            label="murmur",
-            also=("outcome",),
-            seed=config.seed,
-            fractions=config.split.fractions,
-        )
+    labels = (reader.split_by, *reader.also)
+    if isinstance(config, FinetuneConfig):
+        collection = _labelled(collection, labels)
+    split = _split(collection, labels, config)
     cycles, found = prepare(
         collection, config.signal, num_workers=config.num_workers, progress=progress
     )
@@ -75,6 +71,41 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
         len(cycles.recordings), len(collection.subjects), collection.provenance, len(cycles),
     )  # fmt: skip
     return Cohort(collection=collection, cycles=cycles, split=split, problems=problems)
+
+
+def _collection_of(config: FinetuneConfig | PretrainConfig) -> CollectionName:
+    if isinstance(config, PretrainConfig):
+        return config.collection
+    return task_named(config.task).collection
+
+
+def _labelled(collection: Collection, labels: Sequence[str]) -> Collection:
+    """Without those who cannot be scored: some of PASCAL's recordings have no class of the task."""
+    subjects = tuple(s for s in collection.subjects if all(one in s.labels for one in labels))
+    known = {subject.subject_id for subject in subjects}
+    recordings = tuple(r for r in collection.recordings if r.subject_id in known)
+    return replace(collection, subjects=subjects, recordings=recordings)
+
+
+def _split(
+    collection: Collection, labels: Sequence[str], config: FinetuneConfig | PretrainConfig
+) -> Split:
+    """Whoever has no label to be dealt out by is trained on, if nobody of theirs is held out."""
+    labelled = _labelled(collection, labels).subjects
+    if config.split.file is not None:
+        return read_split(config.split.file, collection.subjects)
+    split = split_people(
+        labelled,
+        label=labels[0],
+        also=labels[1:],
+        seed=config.seed,
+        fractions=config.split.fractions,
+    )
+    person = {subject.subject_id: subject.person_id for subject in collection.subjects}
+    held_out = {person[one] for one in (*split.val, *split.test)}
+    dealt = {subject.subject_id for subject in labelled}
+    others = [s for s in person if s not in dealt and person[s] not in held_out]
+    return replace(split, train=tuple(sorted((*split.train, *others))))
 
 
 def _refuse_damage(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.readers import MAX_DAMAGED, CollectionName
 from pahcl_core.data.tasks import task_named
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.optimisation import OptimiserConfig
@@ -44,7 +45,7 @@ class ReadingConfig:
     strict: bool = False
     """Stop at the first damaged recording instead of setting it aside."""
 
-    max_damaged: float = 0.05
+    max_damaged: float = MAX_DAMAGED
     """Share of damaged recordings above which the path is taken to be wrong."""
 
     def __post_init__(self) -> None:
@@ -176,6 +177,11 @@ class PretrainConfig:
     """A pretraining run. Labels are read for one purpose: to deal out the same split."""
 
     data_dir: Path
+    """The collection as downloaded."""
+
+    collection: CollectionName = "circor"
+    """Which one it is."""
+
     output_dir: Path = Path("outputs")
     experiment_name: str = "pretrain"
     seed: int = 42

@@ -1,0 +1,58 @@
+"""Which function reads which collection, and by which labels its people are dealt out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pahcl_core.data.circor import read_circor
+from pahcl_core.data.collection import Collection
+from pahcl_core.data.pascal import read_pascal
+from pahcl_core.data.physionet2016 import read_physionet2016
+from pahcl_core.errors import SettingError, closest
+
+CollectionName = Literal["circor", "physionet2016", "pascal"]
+
+
+class Read(Protocol):
+    """Reads a download; see `read_circor`."""
+
+    def __call__(self, root: Path, *, max_damaged: float, strict: bool) -> Collection:
+        """The collection below a folder."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """How a collection is read and split."""
+
+    read: Read
+    split_by: str
+    """Label whose shares are alike on all sides of a split; who lacks it is on none."""
+
+    also: tuple[str, ...] = ()
+    """Further labels that a split keeps alike."""
+
+
+READERS: Mapping[CollectionName, Reader] = {
+    "circor": Reader(read=read_circor, split_by="murmur", also=("outcome",)),
+    "physionet2016": Reader(read=read_physionet2016, split_by="class"),
+    "pascal": Reader(read=read_pascal, split_by="class"),
+}
+
+MAX_DAMAGED = 0.05
+"""Share of damaged recordings above which a path is taken to be wrong."""
+
+
+def reader_of(name: str) -> Reader:
+    """The reader of the collection of that name.
+
+    Raises:
+        SettingError: If there is none; names those there are and the closest.
+    """
+    for known, reader in READERS.items():
+        if name == known:
+            return reader
+    raise SettingError(
+        f"no collection named {name!r}{closest(name, READERS)}; collections: {', '.join(READERS)}"
+    )
