@@ -4,9 +4,9 @@
 
 F1 of the onsets of S1 and S2 within 100 ms of the annotated ones, inside annotated stretches, next
 to the output of Springer's algorithm that comes with PhysioNet 2016 (the annotation is a correction
-of it, which flatters it) and to the envelope method. PASCAL marks a sound somewhere within it, so
-there the middle of a found sound must lie within 100 ms of the mark. Speed is processor time of one
-thread over the same recordings, from samples at their own rate to states.
+of it, which flatters it). PASCAL marks a sound somewhere within it, so there the middle of a found
+sound must lie within 100 ms of the mark. Speed is processor time of one thread over the same
+recordings, from samples at their own rate to states.
 """
 
 import argparse
@@ -25,9 +25,7 @@ from jaxtyping import Float64
 from threadpoolctl import threadpool_limits
 
 from pahcl_core.data.wav import read_wav
-from pahcl_core.signal.filtering import resample
 from pahcl_core.signal.segment_states import Segmentation, segment_states
-from pahcl_core.signal.segmentation import cycles_from_envelope
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from segmentation_recordings import (
@@ -39,12 +37,11 @@ from segmentation_recordings import (
 from segmentation_scoring import S1, S2, OnsetCounts, count_onsets, judge_cycles
 
 SOUNDS = {"S1": S1, "S2": S2}
-METHODS = ("this", "springer", "envelope")
+METHODS = ("this", "springer")
 MIN_REAL_TIME = 500.0
 MIN_CIRCOR_F1 = 0.962  # of a network with several heart rates, the best known when this was begun
 MAX_CALIBRATION_ERROR = 0.05
 _MARK_TOLERANCE_S = 0.1
-_ENVELOPE_RATE = 2000
 _NUM_BINS = 10
 
 
@@ -80,14 +77,6 @@ def measure(recordings: list[AnnotatedRecording]) -> Results:
         results.audio_s += len(samples) / rate
         results.recordings[recording.source] += 1
         _compare(results, recording, found)
-        envelope = cycles_from_envelope(
-            resample(samples, from_rate=rate, to_rate=_ENVELOPE_RATE), sample_rate=_ENVELOPE_RATE
-        ).bounds_s
-        for sound, column in (("S1", 0), ("S2", 2)):
-            key = ("envelope", recording.source, sound)
-            results.counts[key] += count_onsets(
-                recording.states, envelope[:, column], state=SOUNDS[sound]
-            )
     return results
 
 

@@ -103,12 +103,14 @@ def test_a_benchmark_over_budget_is_named_and_the_others_still_run(workspace, pl
     (workspace / "benchmarks").mkdir()
     plant("benchmarks/first.py", "raise SystemExit(1)\n")
     plant("benchmarks/second.py", "print('measured')\n")
+    plant("benchmarks/_shared.py", "print('run although it is no benchmark')\n")
 
     result = make(workspace, "bench")
 
     assert result.returncode != 0
     assert "over budget or failed: benchmarks/first.py\n" in result.stdout
     assert "measured" in result.stdout
+    assert "_shared" not in result.stdout
 
 
 def test_an_old_python_is_refused_with_the_remedy(workspace):

@@ -1,6 +1,7 @@
 """One file comes over whole and right, whatever the server does, or it is said why not."""
 
 import hashlib
+import http.client
 import threading
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -283,9 +284,12 @@ def test_a_redirection_without_end(bring, server):
 
 def test_a_redirection_from_encrypted_to_plain_is_refused():
     request = urllib.request.Request("https://example.org/a.wav")
+    answer = (None, 302, "Found", http.client.HTTPMessage())
 
+    kept = _NoDowngrade().redirect_request(request, *answer, "https://example.org/b.wav")
+    assert kept.full_url == "https://example.org/b.wav"
     with pytest.raises(TransferError, match=r"redirects to http://example\.org/a\.wav.*encrypted"):
-        _NoDowngrade().redirect_request(request, None, 302, "", {}, "http://example.org/a.wav")
+        _NoDowngrade().redirect_request(request, *answer, "http://example.org/a.wav")
 
 
 def test_nobody_listens(tmp_path):

@@ -107,7 +107,7 @@ def test_without_an_annotation_cycles_come_from_the_sound(tree):
     (cycles, problems) = prepare(tree(one=(beating(), None)), CONFIG)
 
     assert problems == ()
-    assert cycles.sources == ("envelope",)
+    assert cycles.sources == ("segmentation",)
     assert len(cycles) >= BEATS - 2
     onset_s = cycles.bounds[:, 0] / 1000
     nearest = np.abs(onset_s[:, None] - (0.05 + 0.8 * np.arange(BEATS))).min(axis=1)
@@ -117,11 +117,11 @@ def test_without_an_annotation_cycles_come_from_the_sound(tree):
 
 def test_the_annotation_is_left_alone_where_asked(tree):
     """Cycles are those of the same sound without one."""
-    config = SignalConfig(sample_rate=1000, high_hz=400.0, cycles="envelope")
+    config = SignalConfig(sample_rate=1000, high_hz=400.0, cycles="segmentation")
 
     told, _ = prepare(tree(one=(beating(), annotation())), config)
 
-    assert told.sources == ("envelope",)
+    assert told.sources == ("segmentation",)
     bare = annotation(beats=0)  # a file that annotates nothing
     untold, _ = prepare(tree_of(told, bare), config)
     assert untold.bounds.tolist() == told.bounds.tolist()
@@ -180,7 +180,7 @@ def test_a_damaged_recording_is_set_aside(tree):
     cycles, problems = prepare(collection, CONFIG)
 
     assert [recording.recording_id for recording in cycles.recordings] == ["1_AV", "3_AV"]
-    assert cycles.sources == ("annotation", "envelope")
+    assert cycles.sources == ("annotation", "segmentation")
     (problem,) = problems
     assert problem.file == "training_data/2_AV.wav"
     assert problem.reason == (

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from pahcl_core.signal.filtering import bandpass, normalise, resample
 
 

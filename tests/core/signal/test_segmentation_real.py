@@ -54,7 +54,7 @@ def hits_and_total(true, result, state):
 @pytest.mark.parametrize("state", [1, 3], ids=["S1", "S2"])
 @pytest.mark.parametrize("source", ["circor", "2016-a", "2016-b", "2016-e"])
 def test_nearly_all_annotated_onsets_are_found(results, source, state):
-    """Nine in ten, where the envelope method finds seven or eight."""
+    """Nine in ten."""
     counts = [hits_and_total(true, result, state) for true, result in results[source]]
     hits, total = np.sum(counts, axis=0)
 

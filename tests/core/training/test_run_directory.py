@@ -196,16 +196,20 @@ def test_nothing_is_left_of_a_write_that_failed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def end_by_mistake(path, *, after_writing=()):
+    """A run that a mistake in the data ends."""
+    with run_directory(path) as directory:
+        for name in after_writing:
+            (directory / name).touch()
+        raise DataError("no data")
+
+
 def test_a_mistake_before_the_run_has_begun_leaves_everything_as_it_was(tmp_path, caplog):
     (tmp_path / "runs/run").mkdir(parents=True)
     (tmp_path / "runs/run/predictions.csv").write_text("precious")
 
-    with (
-        pytest.raises(DataError, match="no data"),
-        run_directory(tmp_path / "runs/run") as directory,
-    ):
-        (directory / "config.toml").write_text("seed = 1")
-        raise DataError("no data")
+    with pytest.raises(DataError, match="no data"):
+        end_by_mistake(tmp_path / "runs/run", after_writing=["config.toml"])
 
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["run"]
     assert (tmp_path / "runs/run/predictions.csv").read_text() == "precious"
@@ -213,15 +217,14 @@ def test_a_mistake_before_the_run_has_begun_leaves_everything_as_it_was(tmp_path
 
 
 def test_a_mistake_before_the_first_run_leaves_no_folder(tmp_path):
-    with pytest.raises(DataError), run_directory(tmp_path / "runs/run"):
-        raise DataError("no data")
+    with pytest.raises(DataError, match="no data"):
+        end_by_mistake(tmp_path / "runs/run")
 
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_has_begun_stays_whatever_ends_it(tmp_path):
-    with pytest.raises(DataError), run_directory(tmp_path / "run") as directory:
-        (directory / "best_model.pt").touch()
-        raise DataError("damaged")
+    with pytest.raises(DataError, match="no data"):
+        end_by_mistake(tmp_path / "run", after_writing=["best_model.pt"])
 
     assert (tmp_path / "run/best_model.pt").exists()

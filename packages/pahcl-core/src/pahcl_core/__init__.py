@@ -2,7 +2,7 @@
 
 Where things live, from the bottom up (an import only ever points down this list):
 
-- `signal`: filters, envelopes, cardiac cycles. Functions of NumPy arrays; no files, no torch.
+- `signal`: filters, heart states, cardiac cycles. Functions of NumPy arrays; no torch.
 - `data`: readers of the public collections, synthesis, splits by person, the packed cycles.
 - `models`, `losses`, `metrics`: torch modules; functions of tensors; functions of arrays.
 - `training`: the loops, the checkpoints, and the only place that reports to a tracker.

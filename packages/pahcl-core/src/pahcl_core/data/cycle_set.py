@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from pahcl_core.data.collection import Recording
 
-CycleSource = Literal["annotation", "envelope", "windows"]
+CycleSource = Literal["annotation", "segmentation", "windows"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,8 @@
 
 What is known of PASCAL's addresses comes from public scripts that fetch it, not from its page; the
 sizes of collections are rounded up from the total of their recordings. `--url` names a mirror when
-an address has changed.
+an address has changed; PhysioNet's open collections are also below
+`https://physionet-open.s3.amazonaws.com/`, such as `circor-heart-sound/1.0.3/`.
 """
 
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ class RemoteCollection:
     """Of the folder that holds its files; ends with a slash."""
 
     num_bytes: int
-    """Room that the whole takes on disk, rounded up."""
+    """Room on disk for what is used of it, rounded up."""
 
     num_recordings: int
     """WAV files fetched when nothing is missing, as published."""
@@ -63,6 +64,7 @@ class RemoteCollection:
         return "\n".join(
             (
                 self.title,
+                f"  address:  {self.url}",
                 f"  licence:  {self.licence}",
                 f"  cite:     {self.citation}",
                 f"  account:  {self.access}",

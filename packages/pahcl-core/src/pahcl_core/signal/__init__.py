@@ -1,1 +1,1 @@
-"""Signal processing on NumPy arrays: filters, envelopes, cardiac cycles."""
+"""Signal processing on NumPy arrays: filters, heart states, cardiac cycles."""
