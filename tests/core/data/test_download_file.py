@@ -2,6 +2,8 @@
 
 import hashlib
 import http.client
+import shutil
+import subprocess
 import threading
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ from pahcl_core.data.download_file import (
     Stopped,
     TransferError,
     _NoDowngrade,
+    _tls_context,
     fetch,
     part_of,
 )
@@ -323,6 +326,60 @@ def test_the_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
     headers = dict(server.requests)["a.wav"]
     assert headers["Host"] == "far.invalid"
     assert headers["Proxy-Authorization"] == "Basic c29tZW9uZTpzZWNyZXQ="  # someone:secret
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Of 127.0.0.1, signed by itself, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("the system has no openssl to make a certificate")
+    path = tmp_path / "certificate.pem"
+    options = [
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(path), "-out", str(tmp_path / "public.pem")]
+    subprocess.run([openssl, "req", *options, *subject, *files], check=True, capture_output=True)
+    path.write_text(path.read_text() + (tmp_path / "public.pem").read_text())
+    _tls_context.cache_clear()
+    yield path
+    _tls_context.cache_clear()
+
+
+def fetch_encrypted(server, path):
+    fetch(server.url + "a.wav", path, check=right, patience=FAST, stop=threading.Event())
+
+
+def test_an_encrypted_server_is_trusted_by_its_certificate(
+    server, certificate, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
+
+    with FileServer(server.root, certificate=certificate) as encrypted:
+        fetch_encrypted(encrypted, tmp_path / "a.wav")
+
+    assert encrypted.url.startswith("https://")
+    assert (tmp_path / "a.wav").read_bytes() == CONTENT
+
+
+def test_a_certificate_nobody_vouches_for_is_refused_at_once(server, certificate, tmp_path):
+    with (
+        FileServer(server.root, certificate=certificate) as encrypted,
+        pytest.raises(
+            TransferError, match=r"a\.wav: its certificate is not trusted.*SSL_CERT_FILE"
+        ),
+    ):
+        fetch_encrypted(encrypted, tmp_path / "a.wav")
+
+    assert encrypted.requests == []
 
 
 def test_told_to_stop_it_keeps_the_part(bring, server, tmp_path):

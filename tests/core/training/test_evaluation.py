@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from oracles.patient_scores import pooled, scores_from_file
-from pahcl_core.data.tasks import TASKS, Task
+from pahcl_core.data.collection import Subject
+from pahcl_core.data.tasks import TASKS, Task, task_named
 from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.models.heads import Classifier
 from pahcl_core.training.evaluation import (
     CycleClassifier,
     Predictions,
+    confusion_table,
     cycle_probabilities,
     predict,
+    prediction_table,
     score,
     write_predictions,
 )
@@ -203,3 +206,43 @@ def test_the_numbers_of_patients_are_those_on_file(result):
             assert count == sum(row["label"] == name for row in own)
     assert metrics["unit"] == "patient"
     assert metrics["provenance"] == "synthetic"
+
+
+def test_the_tables_for_a_tracker_say_what_was_said_of_whom():
+    """Three patients: one right, one wrong, one of a class that nobody was said to be of."""
+    task = task_named("circor_murmur")
+    subjects = tuple(
+        Subject(subject_id=number, person_id=number, labels={"murmur": label})
+        for number, label in (("1", "Absent"), ("2", "Present"), ("3", "Unknown"))
+    )
+    predictions = Predictions(
+        subjects=subjects,
+        labels=np.array([0, 1, 2]),
+        probabilities=np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.6, 0.3]]),
+        num_recordings=np.array([1, 1, 1]),
+        num_cycles=np.array([4, 4, 4]),
+    )
+
+    said = prediction_table(predictions, task)
+    confused = confusion_table(predictions, task)
+
+    assert said.columns == [
+        "subject_id",
+        "label",
+        "prediction",
+        "p_Absent",
+        "p_Present",
+        "p_Unknown",
+    ]
+    assert said.rows == [
+        ["1", "Absent", "Absent", 0.7, 0.2, 0.1],
+        ["2", "Present", "Absent", 0.5, 0.4, 0.1],
+        ["3", "Unknown", "Present", 0.1, 0.6, 0.3],
+    ]
+    assert confused.columns == [
+        "label",
+        "predicted_Absent",
+        "predicted_Present",
+        "predicted_Unknown",
+    ]
+    assert confused.rows == [["Absent", 1, 0, 0], ["Present", 1, 0, 0], ["Unknown", 0, 1, 0]]

@@ -100,7 +100,7 @@ def test_finishes_once_and_last(told):
 
 
 def test_what_is_logged_at_which_step(told):
-    """Reports every 2 steps, histograms every 5, scores after each epoch of 3, test at the end."""
+    """Reports every 2 steps, histograms every 5, scores after each epoch of 3; test at the end."""
     last = EPOCHS * STEPS_PER_EPOCH
     expected = []
     for step in range(1, last + 1):
@@ -110,13 +110,15 @@ def test_what_is_logged_at_which_step(told):
             expected.append(("histograms", step))
         if step % STEPS_PER_EPOCH == 0:
             expected.append(("epoch", step))
-    expected.append(("test", last))
+    expected += [("tables", last), ("test", last)]
 
     def kind(names: set[str]) -> str:
         if names == PER_REPORT:
             return "report"
         if any(name.startswith("parameters/") for name in names):
             return "histograms"
+        if names == {"test/predictions", "test/confusion_matrix"}:
+            return "tables"
         return "epoch" if "epoch" in names else "test"
 
     assert [(kind(names), step) for names, step in told.logs] == expected
@@ -132,7 +134,7 @@ def test_every_score_of_an_epoch_is_logged(told):
 
 def test_the_test_scores_are_logged_once_at_the_end(told):
     assert told.logs[-1][0] >= AT_THE_END
-    assert not any(name.startswith("test/") for names, _ in told.logs[:-1] for name in names)
+    assert not any(name.startswith("test/") for names, _ in told.logs[:-2] for name in names)
 
 
 def test_separable_classes_are_learnt(told):

@@ -27,53 +27,13 @@ from pahcl_core.data.download_file import (
     part_of,
 )
 from pahcl_core.data.download_pascal import broken_archive, unpack
+from pahcl_core.data.download_report import Downloaded
 from pahcl_core.data.preparation import Progress
 from pahcl_core.errors import DataError, SettingError
 
 _MOST_CONNECTIONS = 16
 _MOST_FAILED = 10  # files; beyond it the server is down, or the address is wrong
 _ARCHIVES = "archives"  # folder for what is unpacked; kept, so that it need not come again
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Downloaded:
-    """What a download did."""
-
-    directory: Path
-    num_files: int
-    num_fetched: int
-    replaced: tuple[str, ...]
-    """Files that were here but not as the checksum list says, and were fetched again."""
-
-    left_out: int
-    """Files that nothing here uses."""
-
-    left_out_because: str
-    problems: tuple[Problem, ...] = ()
-    """What is complete, and yet not as published."""
-
-    def lines(self) -> list[str]:
-        """What happened, for a person."""
-        lines = [
-            f"{self.directory}: {self.num_files} files, complete and verified; "
-            f"{self.num_fetched} fetched, {self.num_files - self.num_fetched} here already"
-        ]
-        if self.left_out:
-            lines.append(f"left out: {self.left_out} files ({self.left_out_because}); --all")
-        if self.replaced:
-            lines.append(f"differed and were fetched again: {', '.join(self.replaced[:10])}")
-        return lines + [str(problem) for problem in self.problems]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same, for a program."""
-        return {
-            "directory": str(self.directory),
-            "num_files": self.num_files,
-            "num_fetched": self.num_fetched,
-            "replaced": list(self.replaced),
-            "left_out": self.left_out,
-            "problems": [str(problem) for problem in self.problems],
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
 from pahcl_core.training.run_directory import write_atomically
 from pahcl_core.training.windows import Windows, WindowSource, in_order
+from pahcl_track import Table
 
 _BATCH_SIZE = 256
 
@@ -142,6 +143,24 @@ def _official_scores(predictions: Predictions, task: Task) -> Scores:
         only = "abnormal" if true.all() else "normal"
         return Scores(values={}, undefined={"macc": f"everything is {only}"})
     return Scores(values={"macc": macc(true, said, ~said, good)})
+
+
+def prediction_table(predictions: Predictions, task: Task) -> Table:
+    """What was said of each unit, for a tracker."""
+    rows: list[list[str | float]] = []
+    for subject, row in zip(predictions.subjects, predictions.probabilities, strict=True):
+        said = task.classes[int(row.argmax())]
+        rows.append([subject.subject_id, subject.labels[task.label], said, *row.tolist()])
+    columns = ["subject_id", "label", "prediction", *(f"p_{name}" for name in task.classes)]
+    return Table(columns=columns, rows=rows)
+
+
+def confusion_table(predictions: Predictions, task: Task) -> Table:
+    """How many units of each class were said to be of which."""
+    counts = np.zeros((len(task.classes), len(task.classes)), dtype=np.int64)
+    np.add.at(counts, (predictions.labels, predictions.probabilities.argmax(axis=1)), 1)
+    rows = [[name, *row] for name, row in zip(task.classes, counts.tolist(), strict=True)]
+    return Table(columns=["label", *(f"predicted_{name}" for name in task.classes)], rows=rows)
 
 
 def write_predictions(path: Path, splits: Mapping[str, Predictions], task: Task) -> None:

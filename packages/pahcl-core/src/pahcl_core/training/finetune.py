@@ -29,7 +29,9 @@ from pahcl_core.training.device import reproducible, resolve_device
 from pahcl_core.training.evaluation import (
     CycleClassifier,
     Predictions,
+    confusion_table,
     predict,
+    prediction_table,
     score,
     write_predictions,
 )
@@ -126,6 +128,11 @@ def _conclude(
     scores = {name: score(one, learner.task) for name, one in predictions.items()}
     metrics = learner.final_metrics(trained, predictions, scores)
     # The tracker first: a disk that is full by now costs the files, not the figures.
+    tables: dict[str, Value] = {
+        "test/predictions": prediction_table(predictions["test"], learner.task),
+        "test/confusion_matrix": confusion_table(predictions["test"], learner.task),
+    }
+    tracker.log(tables, step=trained.step)
     tracker.log(_named("test", scores["test"]), step=trained.step)
     for split in ("val", "test"):
         summary.update({f"best/{k}": v for k, v in _named(split, scores[split]).items()})
