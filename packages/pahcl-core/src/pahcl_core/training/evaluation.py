@@ -159,7 +159,9 @@ def confusion_table(predictions: Predictions, task: Task) -> Table:
     """How many units of each class were said to be of which."""
     counts = np.zeros((len(task.classes), len(task.classes)), dtype=np.int64)
     np.add.at(counts, (predictions.labels, predictions.probabilities.argmax(axis=1)), 1)
-    rows = [[name, *row] for name, row in zip(task.classes, counts.tolist(), strict=True)]
+    rows: list[list[str | int]] = [
+        [name, *map(int, row)] for name, row in zip(task.classes, counts, strict=True)
+    ]
     return Table(columns=["label", *(f"predicted_{name}" for name in task.classes)], rows=rows)
 
 

@@ -57,9 +57,10 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
         config.data_dir, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
     labels = (reader.split_by, *reader.also)
+    split = _split(collection, labels, config)
     if isinstance(config, FinetuneConfig):
         collection = _labelled(collection, labels)
-    split = _split(collection, labels, config)
+        split = _among(collection.subjects, split)
     cycles, found = prepare(
         collection, config.signal, num_workers=config.num_workers, progress=progress
     )
@@ -106,6 +107,15 @@ def _split(
     dealt = {subject.subject_id for subject in labelled}
     others = [s for s in person if s not in dealt and person[s] not in held_out]
     return replace(split, train=tuple(sorted((*split.train, *others))))
+
+
+def _among(subjects: Sequence[Subject], split: Split) -> Split:
+    """The split without the others: a pretraining's holds subjects that have no label."""
+    known = {subject.subject_id for subject in subjects}
+    train, val, test = (
+        tuple(one for one in side if one in known) for side in (split.train, split.val, split.test)
+    )
+    return Split(train=train, val=val, test=test)
 
 
 def _refuse_damage(
