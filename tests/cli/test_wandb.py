@@ -232,3 +232,21 @@ def test_online_everything_reaches_the_server(offline, circor, small_options, tm
     (model,) = [artifact for artifact in sent.artifacts if artifact.type == "model"]
     assert model.aliases >= {"best", "latest"}
     assert model.files["best_model.pt"] == (directory / "best_model.pt").read_bytes()
+
+
+def test_a_sweep_agent_drives_a_run(circor, small_options, tmp_path):
+    """An agent names the run in the environment, and hands its parameters over as JSON."""
+    result = run(
+        tmp_path,
+        *command(
+            circor, small_options, "--tracker", "wandb", "--set",
+            '{"optimiser.lr": 0.005, "training.epochs": 1}',
+        ),
+        env={"WANDB_MODE": "offline", "WANDB_SWEEP_ID": "sweep1", "WANDB_RUN_ID": "trial7"},
+    )  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+    (file,) = tmp_path.glob("outputs/tracked/wandb/offline-run-*/*.wandb")
+    recorded = read_wandb_file(file)
+    assert recorded.id == "trial7"
+    assert recorded.config["optimiser"]["lr"] == 0.005
