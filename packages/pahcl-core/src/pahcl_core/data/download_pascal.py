@@ -81,12 +81,8 @@ def unpack(path: Path, archive: Archive, root: Path) -> tuple[Problem, ...]:
 
 
 def _is_recording(inside: PurePosixPath) -> bool:
-    """Whether it is no folder, no text, and none of what a Macintosh adds."""
-    return (
-        inside.suffix.lower() == ".wav"
-        and "__MACOSX" not in inside.parts
-        and not inside.name.startswith(".")
-    )
+    """Whether it is no folder, no text, and none of the `._` files that a Macintosh adds."""
+    return inside.suffix.lower() == ".wav" and not inside.name.startswith(".")
 
 
 def _name(inside: PurePosixPath, archive: Archive) -> str:

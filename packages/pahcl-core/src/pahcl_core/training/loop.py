@@ -132,10 +132,11 @@ def train(
         _require_number(scores, "train/loss", epoch, optimiser)
         val = learner.validate()
         _require_number(val, "val/loss", epoch, optimiser)
-        tracker.log({**scores, **val, "epoch": epoch}, step=step)
-        log.info("epoch %d/%d: %s", epoch, schedule.epochs, _line({**scores, **val}))
         if best_epoch == 0 or learner.rank(val) > learner.rank(best_val):
             best_epoch, best_val = epoch, val
+        tracker.log({**scores, **val, "epoch": epoch, "best_epoch": best_epoch}, step=step)
+        log.info("epoch %d/%d: %s", epoch, schedule.epochs, _line({**scores, **val}))
+        if best_epoch == epoch:
             save_checkpoint(directory / "best_model.pt", learner.checkpoint(epoch=epoch, step=step))
         if schedule.checkpoint_every and epoch % schedule.checkpoint_every == 0:
             save_checkpoint(
