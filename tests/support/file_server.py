@@ -7,6 +7,7 @@ with FileServer(tmp_path / "published") as server:
 """
 
 import re
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,11 +50,17 @@ class Fault:
     no_length: bool = False
     """Say nothing of the length."""
 
+    meet: threading.Barrier | None = None
+    """Answer when as many requests have come as it takes."""
+
 
 class FileServer:
     """Serves the files below a folder; it answers inside its `with` block."""
 
-    def __init__(self, root: Path, *, prefix: str = "files") -> None:
+    def __init__(
+        self, root: Path, *, prefix: str = "files", certificate: Path | None = None
+    ) -> None:
+        """Serve a folder; encrypted where there is a certificate, its key in the same file."""
         self.root = root
         self.requests: list[tuple[str, dict[str, str]]] = []
         """Path below the address and headers, in the order of arrival."""
@@ -69,7 +76,11 @@ class FileServer:
 
         self._http = _Server(self)
         self.host = f"127.0.0.1:{self._http.server_port}"
-        self.url = f"http://{self.host}/{prefix}/"
+        self.url = f"http{'s' if certificate else ''}://{self.host}/{prefix}/"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
 
     def __enter__(self) -> Self:
@@ -144,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
             owner.left()
 
     def _answer(self, owner: FileServer, path: str, fault: Fault) -> None:
+        if fault.meet is not None:
+            fault.meet.wait(5)
         file = owner.root / path
         if fault.status is not None or not file.is_file():
             self.send_response(fault.status or 404)

@@ -16,7 +16,8 @@ from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError
 from support.file_server import Fault, FileServer
 
-FAST = Patience(timeout_s=0.3, attempts=2, pause_s=0.01)
+FAST = Patience(timeout_s=3, attempts=2, pause_s=0.01)
+RESTLESS = Patience(timeout_s=0.4, attempts=100, pause_s=0.01, longest_pause_s=0.01)
 ALWAYS = float("inf")
 LIST = "SHA256SUMS.txt"
 
@@ -73,8 +74,8 @@ def small(tmp_path):
         yield running, names
 
 
-def bring(server, directory, remote=CIRCOR, **options):
-    return download(remote, directory, url=server.url, patience=FAST, **options)
+def bring(server, directory, remote=CIRCOR, patience=FAST, **options):
+    return download(remote, directory, url=server.url, patience=patience, **options)
 
 
 def test_the_tree_is_the_published_one_and_is_read(server, published, tmp_path):
@@ -154,7 +155,7 @@ def test_every_trouble_at_once(small, tmp_path):
     for name, fault in zip(names[1:], faults, strict=False):
         server.misbehave(name, fault)
 
-    bring(server, tmp_path / "here")
+    bring(server, tmp_path / "here", patience=RESTLESS)
 
     assert content(tmp_path / "here") == content(server.root)
 
@@ -186,6 +187,16 @@ def test_a_list_that_leads_out_of_the_folder_is_refused(small, tmp_path):
 
     assert server.paths() == [LIST]
     assert (tmp_path / "secret.txt").read_text() == "mine"
+
+
+def test_a_list_that_names_itself_is_not_compared_with_itself(small, tmp_path):
+    server, _ = small
+    (server.root / LIST).write_text((server.root / LIST).read_text() + f"{'0' * 64}  {LIST}\n")
+
+    result = bring(server, tmp_path / "here")
+
+    assert (result.num_files, result.left_out) == (12, 0)
+    assert server.paths().count(LIST) == 1
 
 
 def test_no_list_no_download(tmp_path):
@@ -308,7 +319,7 @@ def test_progress_is_shown_every_file(small, tmp_path):
 def test_interrupted_by_its_person_it_keeps_what_came(small, tmp_path):
     """Two connections: one file stalls after 600 bytes, the others come; then Ctrl-C."""
     server, _ = small
-    server.misbehave("7.txt", Fault(stall_after=600))
+    server.misbehave("7.txt", Fault(stall_after=600), Fault(stall_after=0, times=ALWAYS))
     here = tmp_path / "here"
 
     def progress(items, total):
@@ -319,16 +330,25 @@ def test_interrupted_by_its_person_it_keeps_what_came(small, tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bring(server, here, connections=2, progress=progress)
+        bring(server, here, connections=2, progress=progress, patience=RESTLESS)
     for thread in threading.enumerate():
         if thread.name == "download":
             thread.join(5)
+    server.misbehave("7.txt")
 
     assert content(here)["7.txt.part"] == content(server.root)["7.txt"][:600]
     assert len(content(here)) == 13
     bring(server, here)
     assert content(here) == content(server.root)
     assert server.ranges("7.txt")[-1] == "bytes=600-"
+
+
+def test_an_address_without_its_last_slash(small, tmp_path):
+    server, _ = small
+
+    download(CIRCOR, tmp_path / "here", url=server.url.rstrip("/"), patience=FAST)
+
+    assert content(tmp_path / "here") == content(server.root)
 
 
 def test_an_error_in_a_thread_is_the_error_of_the_download(small, tmp_path):

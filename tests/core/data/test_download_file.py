@@ -24,7 +24,7 @@ from pahcl_core.errors import DataError, SettingError
 from support.file_server import Fault, FileServer
 
 CONTENT = bytes(range(256)) * 1200  # 307,200 bytes: several reads
-FAST = Patience(timeout_s=0.3, attempts=3, pause_s=0.01, longest_pause_s=0.5)
+FAST = Patience(timeout_s=3, attempts=3, pause_s=0.01, longest_pause_s=0.5)
 ALWAYS = float("inf")
 
 
@@ -93,10 +93,21 @@ def test_a_connection_closed_early_is_continued(bring, server, check):
     assert server.ranges("a.wav") == [None, "bytes=100000-", "bytes=150000-"]
 
 
+@pytest.mark.parametrize("known_total", [True, False])
+def test_a_continuation_that_lacks_its_last_byte(bring, server, tmp_path, known_total):
+    """Without a checksum, the range that the server names says where the file ends."""
+    begun(tmp_path, CONTENT[:1000])
+    headers = {} if known_total else {"Content-Range": f"bytes 1000-{len(CONTENT) - 1}/*"}
+    server.misbehave("a.wav", Fault(stop_after=len(CONTENT) - 1001, headers=headers))
+
+    assert bring().read_bytes() == CONTENT
+    assert server.ranges("a.wav") == ["bytes=1000-", f"bytes={len(CONTENT) - 1}-"]
+
+
 def test_a_silent_server_is_left_and_asked_for_the_rest(bring, server):
     server.misbehave("a.wav", Fault(stall_after=100_000))
 
-    path = bring(check=right)
+    path = bring(check=right, patience=Patience(timeout_s=0.4, attempts=3, pause_s=0.01))
 
     assert path.read_bytes() == CONTENT
     assert server.ranges("a.wav") == [None, "bytes=100000-"]
@@ -236,6 +247,7 @@ def test_a_final_refusal_is_not_tried_again(bring, server, status, remedy):
         format_datetime(datetime.now(UTC) + timedelta(seconds=3600), usegmt=True),
         format_datetime(datetime.now(UTC) + timedelta(seconds=3600)).replace("+0000", "-0000"),
     ],
+    ids=["seconds", "date", "date without zone"],
 )
 def test_a_server_that_wants_an_hour_is_not_waited_for(bring, server, later):
     server.misbehave("a.wav", Fault(status=503, headers={"Retry-After": later}))
@@ -382,15 +394,30 @@ def test_a_certificate_nobody_vouches_for_is_refused_at_once(server, certificate
     assert encrypted.requests == []
 
 
-def test_told_to_stop_it_keeps_the_part(bring, server, tmp_path):
+def test_told_to_stop_between_attempts_it_keeps_the_part(bring, server, tmp_path):
     stop = threading.Event()
-    server.misbehave("a.wav", Fault(stall_after=100_000))
-    threading.Timer(0.05, lambda: (server.stalled.wait(5), stop.set())).start()
+    server.misbehave("a.wav", Fault(stop_after=100_000))
+
+    def unfinished(part):
+        stop.set()
+        return "it is not whole"
+
+    with pytest.raises(Stopped):
+        bring(check=unfinished, stop=stop)
+
+    assert (tmp_path / "here" / "a.wav.part").read_bytes() == CONTENT[:100_000]
+
+
+def test_told_to_stop_in_the_middle_it_keeps_the_part(bring, tmp_path):
+    stop = threading.Event()
+    stop.set()
 
     with pytest.raises(Stopped):
         bring(check=right, stop=stop)
 
-    assert (tmp_path / "here" / "a.wav.part").read_bytes() == CONTENT[:100_000]
+    kept = (tmp_path / "here" / "a.wav.part").read_bytes()
+    assert 0 < len(kept) < len(CONTENT)
+    assert CONTENT.startswith(kept)
 
 
 def test_a_disk_that_refuses_is_not_taken_for_the_network(bring, server, tmp_path):

@@ -16,7 +16,7 @@ from pahcl_core.data.pascal import read_pascal
 from pahcl_core.errors import DataError
 from support.file_server import Fault, FileServer
 
-FAST = Patience(timeout_s=0.3, attempts=2, pause_s=0.01)
+FAST = Patience(timeout_s=1, attempts=5, pause_s=0.01)
 INSIDE = {
     "Atraining_normal.zip": ["Atraining_normal/201101070538.wav"],
     "Atraining_murmur.zip": ["Atraining_murmur/201101051104.wav"],

@@ -3,6 +3,7 @@
 import pytest
 
 from pahcl_core.data.circor import read_circor
+from pahcl_core.data.readers import READERS
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.data.tasks import TASKS, task_named
 from pahcl_core.errors import SettingError
@@ -16,18 +17,40 @@ def collection(tmp_path_factory):
     return read_circor(root)
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
-def test_classes_are_the_labels_that_occur(collection, task):
+@pytest.mark.parametrize("name", ["circor_murmur", "circor_outcome"])
+def test_classes_are_the_labels_that_occur(collection, name):
     """In subjects, whom it scores; recordings, which it trains on, have no others."""
+    task = TASKS[name]
     assert {s.labels[task.label] for s in collection.subjects} == set(task.classes)
     assert {r.labels[task.label] for r in collection.recordings} <= set(task.classes)
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
-def test_what_is_positive_weighs_most_in_the_challenge(task):
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["physionet2016", "pascal"])
+def test_classes_are_the_labels_that_occur_in_the_real_collection(name, request):
+    task = TASKS[name]
+    root = request.getfixturevalue(f"real_{task.collection}")
+    collection = READERS[task.collection].read(root, max_damaged=1.0, strict=False)
+
+    assert {s.labels.get(task.label, task.positive) for s in collection.subjects} == set(
+        task.classes
+    )
+
+
+@pytest.mark.parametrize("name", ["circor_murmur", "circor_outcome"])
+def test_what_is_positive_weighs_most_in_the_challenge(name):
     """Present, and Abnormal."""
-    weights = WEIGHTS[task.label]
-    assert task.positive == max(weights, key=weights.__getitem__)
+    weights = WEIGHTS[TASKS[name].label]
+    assert TASKS[name].positive == max(weights, key=weights.__getitem__)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_a_task_is_in_accord_with_itself_and_its_reader(task):
+    """It scores a class of its own, and its people are dealt out by a label that it can score."""
+    assert task.positive in task.classes
+    assert len(set(task.classes)) == len(task.classes) >= 2
+    reader = READERS[task.collection]
+    assert task.label in (reader.split_by, *reader.also)
 
 
 @pytest.mark.parametrize("name", TASKS)

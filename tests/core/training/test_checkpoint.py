@@ -216,7 +216,7 @@ def test_a_setting_of_another_version_is_refused_by_name(path):
 
 def test_the_encoder_is_the_one_that_was_saved(path, checkpoint):
     """Also where the run asks for another dropout, or other cycles: these leave its shape alone."""
-    wanted, signal = replace(ENCODER, dropout=0.4), replace(SIGNAL, cycles="envelope")
+    wanted, signal = replace(ENCODER, dropout=0.4), replace(SIGNAL, cycles="segmentation")
 
     encoder = encoder_from(path, load_fitting(path, wanted, signal), wanted)
 

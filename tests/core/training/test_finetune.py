@@ -128,6 +128,17 @@ def test_training_scores_are_of_what_the_model_said_in_the_epoch(learner):
         assert scores.get(f"train/{name}", np.nan) == pytest.approx(expected, nan_ok=True)
 
 
+def test_the_seed_decides_how_cycles_are_changed(learner):
+    """The same model hears the same cycles otherwise with another seed."""
+    losses = []
+    for seed in (1, 1, 2):
+        one = learner(seed=seed, augmentation=AugmentationConfig())
+        one.begin_epoch()
+        losses.append(one.loss(np.arange(48)).item())
+
+    assert losses[0] == losses[1] != losses[2]
+
+
 def test_an_epoch_forgets_the_scores_of_the_one_before(learner):
     one = learner()
     one.begin_epoch()

@@ -8,7 +8,7 @@ import pytest
 from scipy.io import wavfile
 
 from pahcl_core.data.circor import read_circor
-from pahcl_core.data.splits import Split, split_people
+from pahcl_core.data.splits import Split, split_people, write_split
 from pahcl_core.errors import DataError
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.settings import ReadingConfig, SplitConfig
@@ -31,6 +31,59 @@ def damaged(circor, tmp_path):
         return root, len(files)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def pascal(tmp_path_factory):
+    """A PASCAL tree: four people of each class of the task, and four of none of them."""
+    root = tmp_path_factory.mktemp("pascal") / "pascal"
+    rng = np.random.default_rng(0)
+    lines = ["dataset,fname,label,sublabel"]
+    for month, label in enumerate(("normal", "murmur", "artifact"), start=1):
+        for day in range(1, 5):
+            name = f"{label}__20110{month}0{day}0900.wav"
+            write_noise(root / "set_a" / name, rng)
+            lines.append(f"a,set_a/{name},{label},")
+    for number in range(4):
+        name = f"extrastole__{100 + number}_130620700000{number}_C.wav"
+        write_noise(root / "set_b" / name, rng)
+    (root / "set_a.csv").write_text("\r\n".join(lines) + "\r\n")
+    rows = [
+        f"b,set_b/Btraining_extrastole_{100 + number}_130620700000{number}_C.wav,extrastole,"
+        for number in range(4)
+    ]
+    (root / "set_b.csv").write_text("\r\n".join(["dataset,fname,label,sublabel", *rows]) + "\r\n")
+    return root
+
+
+def write_noise(path, rng) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    wavfile.write(path, 4000, rng.normal(0, 1000, 4000).astype(np.int16))
+
+
+def test_a_pretraining_also_takes_who_has_no_label_and_a_fine_tuning_leaves_them_out(
+    pascal, finetune_config, pretrain_config, tmp_path
+):
+    """By the same seed and by the split that it wrote, both hold the same people out."""
+    pretraining = pretrain_config(data_dir=pascal, collection="pascal", seed=3)
+    everyone = read_cohort(pretraining, unwatched)
+    write_split(tmp_path / "splits.json", everyone.split)
+    on_file = SplitConfig(file=tmp_path / "splits.json")
+    by_seed, by_file = (
+        read_cohort(
+            finetune_config(data_dir=pascal, task="pascal", seed=seed, split=split), unwatched
+        )
+        for seed, split in ((3, SplitConfig()), (8, on_file))
+    )
+
+    unlabelled = {s.subject_id for s in everyone.collection.subjects if "class" not in s.labels}
+    assert len(unlabelled) == 4
+    assert unlabelled <= set(everyone.split.train)
+    assert by_file.split == by_seed.split
+    assert set(by_seed.split.train) == set(everyone.split.train) - unlabelled
+    assert by_seed.split.val == everyone.split.val
+    assert by_seed.split.test == everyone.split.test
+    assert not unlabelled & {r.subject_id for r in by_file.cycles.recordings}
 
 
 @pytest.mark.parametrize("seed", [0, 7])

@@ -69,31 +69,37 @@ def test_the_loss_falls_where_recordings_can_be_told_apart(
 
 
 @pytest.mark.parametrize("exclude", [True, False])
-def test_the_loss_is_of_two_cycles_of_each_recording(learner, exclude):
-    """With nothing else at random, against the same model on cycles paired by hand."""
+def test_the_loss_is_of_two_cycles_of_each_recording(learner, make_cohort, mocker, exclude):
+    """With nothing else at random, against the same model on the cycles that were paired."""
+    cohort = make_cohort()
+    bounds = cohort.cycles.bounds.copy()
+    bounds[::3, 1:4] = bounds[::3, :1]  # of every third cycle, no phase is known
     objective = ObjectiveConfig(
         cycle_weight=2.0,
         substructure_weight=0.25,
         temperature=0.3,
-        positives="same_cycle",
         exclude_same_person=exclude,
     )
-    one = learner(objective=objective)
+    one = learner(
+        replace(cohort, cycles=replace(cohort.cycles, bounds=bounds)), objective=objective
+    )
     one.begin_epoch()
+    seen = mocker.spy(type(one.source), "shifted")
     batch = np.array([0, 1, 5, 8, 30])  # the first three are of one person
 
     loss = one.loss(batch).item()
 
+    pair = [call.args[1] for call in seen.mock_calls]
     with torch.no_grad():
-        embedded = one.encoder(*one.source[batch])
-        cycle = one.heads["cycle"](embedded.cycle)
-        phases = one.heads["phase"](embedded.phases)
+        first, second = (one.encoder(*one.source[cycles]) for cycles in pair)
+        known = [torch.from_numpy(cycles % 3 != 0) for cycles in pair]
+        assert (known[0] != known[1]).any()
         expected = hierarchical_loss(
-            cycle,
-            cycle,
-            phases,
-            phases,
-            valid=embedded.phase_valid,
+            one.heads["cycle"](first.cycle),
+            one.heads["cycle"](second.cycle),
+            one.heads["phase"](first.phases),
+            one.heads["phase"](second.phases),
+            valid=(known[0] & known[1])[:, None].expand(-1, 4),
             person=torch.tensor([7, 7, 7, 1, 3]) if exclude else None,
             temperature=0.3,
             cycle_weight=2.0,

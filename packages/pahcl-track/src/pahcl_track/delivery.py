@@ -21,9 +21,12 @@ from pahcl_track.errors import TrackerError
 from pahcl_track.events import Ended, Event, Row, Saved
 from pahcl_track.history import Reader, Sequel
 from pahcl_track.protocol import Positioned, Run, Tracker
+from pahcl_track.redaction import redacted_text, without_secrets
 from pahcl_track.sent import Sent
+from pahcl_track.waiting import wait_for
 
 log = logging.getLogger(__name__)
+log.addFilter(without_secrets)
 
 CAPACITY = 4096
 """Events that wait in memory; more wait in the journal."""
@@ -60,9 +63,12 @@ class Delivery:
         self._started = threading.Event()
         self._done = threading.Event()
         self._abandoned = False
-        self._next = 1  # number of the event that comes next
-        self._last = 0  # number of the last event put in
+        self._first = 1  # number of the first event that is put in
+        self._next = 1  # of the event that comes next
+        self._last = 0  # of the last event put in
+        self._others: list[int] = []  # of the events put in that are neither rows nor files
         self._skipped = 0
+        self._took_s = 0.0  # what the tracker took for the event at hand
         self._credit_s, self._counted_at = _BURST_S, time.monotonic()
         self._in_a_row = 0
         self._told: set[str] = set()
@@ -75,39 +81,50 @@ class Delivery:
 
         Args:
             run: The run.
-            journal: The directory whose journal has what the queue lets go; None if there is none.
+            journal: The journal, which has what the queue lets go; None if there is none.
             first: The number of the first event that `put` will bring. Those before it, of a run
                 that is resumed, are read from the journal.
         """
+        self._first = self._next = first
         self._last = first - 1
-        self._next = first
         if journal is not None:
             self._reader = Reader(journal)
             if not isinstance(self._tracker, Positioned):
                 self._note = Sent(journal, self.name)
+                if first == 1:
+                    self._note.forget()
             if run.resumed_from_step is not None:
                 self._next = 1
                 self._sequel = Sequel()
-        threading.Thread(
-            target=self._work, args=(run, first), name=f"pahcl-track-{self.name}", daemon=True
-        ).start()
+        worker = threading.Thread(
+            target=self._work, args=(run,), name=f"pahcl-track-{self.name}", daemon=True
+        )
+        try:
+            worker.start()
+        except RuntimeError as error:  # the system has no thread left
+            self.refusal = f"cannot start: {describe(error)}"
+            self._started.set()
+            self._done.set()
 
     def wait_started(self, timeout_s: float) -> bool:
         """Whether the tracker started, or refused to, within that time."""
-        return self._started.wait(timeout_s)
+        return wait_for(self._started, timeout_s)
 
     def put(self, event: Event) -> None:
-        """Take an event; never waits."""
+        """Take an event, the next one; never waits."""
+        if type(event) is not Row and type(event) is not Saved:
+            self._others.append(event.number)
         self._last = event.number
         self._queue.append(event)
 
     def finish(self) -> None:
         """From now on, deliver as fast as the tracker takes it, to the end."""
+        self._in_a_row = min(self._in_a_row, PATIENCE - 1)  # it is tried once more
         self._hurry.set()
 
     def wait_finished(self, timeout_s: float) -> bool:
         """Whether the worker came to the end within that time."""
-        return self._done.wait(max(0.0, timeout_s))
+        return wait_for(self._done, timeout_s)
 
     def abandon(self) -> None:
         """Deliver nothing more: the worker stops as soon as the tracker lets go of it."""
@@ -116,18 +133,20 @@ class Delivery:
 
     @property
     def undelivered(self) -> int:
-        """Rows and files that the tracker was not given."""
-        return self._skipped + max(0, self._last - self._next + 1)
+        """Rows and files of this session that the tracker was not given."""
+        begin = max(self._next, self._first)
+        others = sum(number >= begin for number in self._others)
+        return self._skipped + max(0, self._last - begin + 1 - others)
 
-    def _work(self, run: Run, first: int) -> None:
+    def _work(self, run: Run) -> None:
         try:
             if self._start_tracker(run):
-                self._deliver_all(first)
+                self._deliver_all()
         except BaseException as error:
             log.warning("%s: delivery stopped: %s", self.name, describe(error), exc_info=error)
         finally:
             if self._note is not None:
-                self._note.write()
+                self._note.close()
             self._started.set()
             self._done.set()
 
@@ -135,34 +154,42 @@ class Delivery:
         try:
             self._tracker.start(run)
         except TrackerError as error:  # it knows what is wrong, and says what to do
-            self.refusal = str(error)
+            self.refusal = redacted_text(str(error))
         except BaseException as error:
-            self.refusal = f"cannot start: {describe(error)}"
+            self.refusal = redacted_text(f"cannot start: {describe(error)}")
             log.info("%s cannot start", self.name, exc_info=error)
         self._started.set()
         return self.refusal is None
 
-    def _deliver_all(self, first: int) -> None:
+    def _deliver_all(self) -> None:
         position = self._position()
         rows = 0
         for event in self._events():
             kept = self._sequel.keep(event) if self._sequel is not None else event
-            held = event.number < first if position is None else rows < position
-            if isinstance(kept, Row):
-                rows += 1
-                if self._note is not None:
-                    self._note.reached(rows, "logged")
+            held = event.number < self._first if position is None else rows < position
+            rows += isinstance(kept, Row)
             if isinstance(kept, Row | Saved) and not held:
-                self._deliver(kept)
+                if self._deliver(kept):
+                    self._noted(rows)
+                else:
+                    self._skipped += 1
             self._next = event.number + 1
-            if isinstance(event, Ended) and event.number >= first:  # not that of a stretch before
+            self._account()  # when all is noted: it may wait for long, and be killed meanwhile
+            if isinstance(event, Ended) and event.number >= self._first:  # of no stretch before
                 self._deliver(event)
                 return
 
+    def _noted(self, rows: int) -> None:
+        if self._note is not None:
+            self._note.reached(rows, "logged")
+
     def _position(self) -> int | None:
-        """Rows that the tracker holds of a run that is resumed; None where it cannot tell."""
-        if self._sequel is None or not isinstance(self._tracker, Positioned):
+        """Rows that the tracker holds of a run that is resumed; None where nobody can tell."""
+        if self._sequel is None:
             return None
+        if not isinstance(self._tracker, Positioned):
+            note = self._note
+            return None if note is None or note.order == "settled" else note.rows
         try:
             return self._tracker.position()
         except Exception as error:  # noqa: BLE001
@@ -182,24 +209,28 @@ class Delivery:
             if event.number > self._next:
                 yield from self._from_journal()
             if event.number > self._next:  # not even there
-                self.failed += event.number - self._next
+                self._skipped += event.number - max(self._next, self._first)
+                self._next = event.number
             if event.number >= self._next:
                 yield event
 
     def _from_journal(self) -> Iterator[Event]:
         if self._reader is None:
             return
-        for event in self._reader.events():
-            if self._abandoned:
-                return
-            if not isinstance(event, Run) and event.number >= self._next:
-                yield event
+        try:
+            for event in self._reader.events():
+                if self._abandoned:
+                    return
+                if not isinstance(event, Run) and event.number >= self._next:
+                    yield event
+        except OSError as error:  # somebody removed it
+            self._tell("journal", error)
 
-    def _deliver(self, event: Row | Saved | Ended) -> None:
+    def _deliver(self, event: Row | Saved | Ended) -> bool:
+        """Whether the tracker was given it, and took or refused it."""
         while not self._abandoned:
             if self._in_a_row >= PATIENCE and self._hurry.is_set() and not isinstance(event, Ended):
-                self._skipped += 1
-                return
+                return False
             began = time.monotonic()
             try:
                 self._call(event)
@@ -209,25 +240,27 @@ class Delivery:
             else:
                 self._in_a_row = 0
                 self.sent += not isinstance(event, Ended)
-            self._account(time.monotonic() - began)
+            self._took_s += time.monotonic() - began
             if self._in_a_row < PATIENCE or isinstance(event, Ended):
                 self.failed += self._in_a_row > 0 and not isinstance(event, Ended)
-                return
+                return True
             self._hurry.wait(PAUSE_S)
+        return False
 
     def _call(self, event: Row | Saved | Ended) -> None:
-        if isinstance(event, Row):
-            self._tracker.log(event.values, step=event.step)
+        if isinstance(event, Row):  # each tracker gets a mapping of its own to do with as it likes
+            self._tracker.log(dict(event.values), step=event.step)
         elif isinstance(event, Saved):
             self._tracker.save(event.path, kind=event.kind)
         else:
             self._tracker.finish(event.outcome)
 
-    def _account(self, took_s: float) -> None:
+    def _account(self) -> None:
         """Wait until the tracker's share of the time has made up for what it took."""
         now = time.monotonic()
-        self._credit_s += SHARE * (now - self._counted_at) - took_s
+        self._credit_s += SHARE * (now - self._counted_at) - self._took_s
         self._credit_s, self._counted_at = min(self._credit_s, _BURST_S), now
+        self._took_s = 0.0
         if self._credit_s < 0:
             self._hurry.wait(-self._credit_s / SHARE)
 

@@ -10,7 +10,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pahcl_track.redaction import without_secrets
+from pahcl_track.waiting import wait_for
+
 log = logging.getLogger(__name__)
+log.addFilter(without_secrets)
 
 _Item = tuple[Mapping[str, Any], int] | threading.Event
 
@@ -23,14 +27,16 @@ class DeviceValues:
         self._record = record
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._beginning = threading.Lock()
 
     def put(self, values: Mapping[str, Any], step: int) -> None:
         """Take copies of values; never waits for a device."""
-        if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._work, name="pahcl-track-device", daemon=True
-            )
-            self._thread.start()
+        with self._beginning:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="pahcl-track-device", daemon=True
+                )
+                self._thread.start()
         self._queue.put((values, step))
 
     def flush(self, timeout_s: float) -> bool:
@@ -39,7 +45,7 @@ class DeviceValues:
             return True
         reached = threading.Event()
         self._queue.put(reached)
-        return reached.wait(timeout_s)
+        return wait_for(reached, timeout_s)
 
     def _work(self) -> None:
         while True:

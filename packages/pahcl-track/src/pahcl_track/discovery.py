@@ -5,6 +5,7 @@ callable: given the tracker's options as keyword arguments, it returns a `Tracke
 trackers are registered the same way. Listing imports nobody's code; loading one imports that one.
 """
 
+import contextlib
 import difflib
 import inspect
 import types
@@ -63,7 +64,7 @@ def load_tracker(name: str, options: Mapping[str, str] | None = None) -> Tracker
     where = f"the tracker {name!r} of {_described(entry).distribution}"
     try:
         factory = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TrackerError(f"{where} cannot be imported: {_cause(error)}") from error
     keywords = _read_options(name, factory, options or {})
     try:
@@ -114,13 +115,18 @@ def _entries() -> list[EntryPoint]:
 
 
 def _described(entry: EntryPoint) -> InstalledTracker:
-    distribution = entry.dist
     return InstalledTracker(
         name=entry.name,
-        distribution="unknown" if distribution is None else distribution.name,
-        version="unknown" if distribution is None else distribution.version,
+        distribution=_field(entry, "Name"),
+        version=_field(entry, "Version"),
         entry=entry.value,
     )
+
+
+def _field(entry: EntryPoint, name: str) -> str:
+    """Of the entry's distribution; one that was half removed has neither name nor version."""
+    metadata = None if entry.dist is None else entry.dist.metadata
+    return metadata[name] if metadata is not None and name in metadata else "unknown"
 
 
 def _entry_named(name: str) -> EntryPoint:
@@ -146,6 +152,8 @@ def _require_tracker(tracker: object, where: str) -> None:
             raise TrackerError(f"{where} has no method {method!r}")
         try:
             inspect.signature(call).bind(*arguments, **keywords)
+        except ValueError:  # written in C: its signature cannot be known
+            continue
         except TypeError as error:
             raise TrackerError(
                 f"{where}: its method {method!r} does not take what pahcl_track.Tracker "
@@ -157,7 +165,6 @@ def _read_options(
     name: str, factory: Callable[..., Any], options: Mapping[str, str]
 ) -> dict[str, Any]:
     declared = declared_options(factory)
-    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
     values = {}
     for option, text in options.items():
         if option not in declared:
@@ -166,11 +173,22 @@ def _read_options(
                 f"the tracker {name!r} has no option {option!r}{_closest(option, declared)}; "
                 f"its options: {known}"
             )
+        hint = _type_of(option, factory)
         try:
-            values[option] = _converted(text, hints.get(option, str))
+            values[option] = _converted(text, hint)
         except ValueError as error:
             raise TrackerError(f"{name}.{option}={text}: it must be {error}") from error
     return values
+
+
+def _type_of(option: str, factory: Callable[..., Any]) -> Any:  # noqa: ANN401
+    try:
+        hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    except (NameError, TypeError) as error:  # imported for type checkers alone, or no function
+        raise TrackerError(
+            f"the type of the option {option!r} cannot be read from the tracker: {error}"
+        ) from error
+    return hints.get(option, str)
 
 
 def _converted(text: str, hint: Any) -> Any:  # noqa: ANN401  whatever an option declares
@@ -180,11 +198,12 @@ def _converted(text: str, hint: Any) -> Any:  # noqa: ANN401  whatever an option
         members = [member for member in arguments if member is not types.NoneType]
         if types.NoneType in arguments and text.lower() == "none":
             return None
-        return _converted(text, members[0])
+        return _converted_to_any(text, members)
     if origin is Literal:
-        if text not in arguments:
-            raise ValueError(f"one of {', '.join(map(str, arguments))}{_closest(text, arguments)}")
-        return text
+        known = {str(one): one for one in arguments}
+        if text not in known:
+            raise ValueError(f"one of {', '.join(known)}{_closest(text, known)}")
+        return known[text]
     if hint is bool:
         if text.lower() not in _TRUTH:
             raise ValueError(_IN_WORDS[bool])
@@ -197,7 +216,15 @@ def _converted(text: str, hint: Any) -> Any:  # noqa: ANN401  whatever an option
     return Path(text) if hint is Path else text
 
 
-def _cause(error: Exception) -> str:
+def _converted_to_any(text: str, hints: Sequence[Any]) -> Any:  # noqa: ANN401
+    """The first of them that the text fits."""
+    for hint in hints[:-1]:
+        with contextlib.suppress(ValueError):
+            return _converted(text, hint)
+    return _converted(text, hints[-1])
+
+
+def _cause(error: BaseException) -> str:
     return str(error).strip() or type(error).__name__
 
 

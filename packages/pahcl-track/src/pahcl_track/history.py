@@ -47,16 +47,19 @@ class History:
 
     def write_csv(self, path: Path) -> None:
         """One line for each row and a column for each name whose values are numbers."""
-        names = [
+        others = {
             name
-            for name in self.names()
-            if all(isinstance(value, float | int) for value in self.series(name)[1])
-        ]
-        with path.open("w", encoding="utf-8", newline="") as file:
+            for row in self.rows
+            for name, value in row.values.items()
+            if not isinstance(value, float | int)
+        }
+        names = [name for name in self.names() if name not in others]
+        # A name may hold half of a pair of surrogates, which UTF-8 does not have.
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["step", "time_s", *names])
             for row in self.rows:
-                if row.values.keys() & set(names):
+                if row.values.keys() - others:
                     cells = [row.values.get(name, "") for name in names]
                     writer.writerow([row.step, row.time_s, *cells])
 
@@ -71,11 +74,12 @@ class History:
 class Reader:
     """Reads a journal from where it left off: also one that is still being written."""
 
-    def __init__(self, directory: Path) -> None:
-        """Begin at the beginning of a run directory's journal."""
-        self.path = directory / JOURNAL
+    def __init__(self, path: Path) -> None:
+        """Begin at the beginning of a run directory's journal, or of the journal given itself."""
+        itself = path.suffix == Path(JOURNAL).suffix and not path.is_dir()
+        self.path = path if itself else path / JOURNAL
         self.unreadable = 0
-        self._directory = directory
+        self._directory = self.path.parent
         self._offset = 0
 
     def events(self) -> Iterator[Run | Event]:
@@ -97,8 +101,7 @@ class Reader:
 
     def _event(self, line: bytes) -> Run | Event | None:
         try:
-            content = json.loads(line.decode("utf-8", "surrogatepass"))
-            return self._parsed(content)
+            return self._parsed(json.loads(line.decode()))
         except (ValueError, KeyError, TypeError, AttributeError):
             self.unreadable += 1
             return None
@@ -156,7 +159,7 @@ def read_history(path: Path) -> History:
     Raises:
         TrackerError: If there is no journal, or it does not begin with a run.
     """
-    reader = Reader(path.parent if path.name == JOURNAL else path)
+    reader = Reader(path)
     try:
         events = list(reader.events())
     except OSError as error:
@@ -164,28 +167,25 @@ def read_history(path: Path) -> History:
     runs = [event for event in events if isinstance(event, Run)]
     if not runs:
         raise TrackerError(f"{reader.path}: does not begin with a run")
-    outcomes = [event.outcome for event in events if isinstance(event, Ended)]
-    after_end = isinstance(events[-1], Resumed | Row)
+    ends = [event for event in events if isinstance(event, Ended | Resumed)]
     files = {event.path: event for event in events if isinstance(event, Saved)}
     return History(
         run=runs[0],
         rows=tuple(_settled(event for event in events if isinstance(event, Row | Resumed))),
         files=tuple(files.values()),
-        outcome=outcomes[-1] if outcomes and not after_end else None,
+        outcome=ends[-1].outcome if ends and isinstance(ends[-1], Ended) else None,
         unreadable=reader.unreadable,
     )
 
 
-def as_logged(directory: Path) -> tuple[Row, ...]:
+def as_logged(path: Path) -> tuple[Row, ...]:
     """The rows that a tracker was given while the run went on; see `Sequel`.
 
     Raises:
         OSError: If there is no journal.
     """
     sequel = Sequel()
-    kept = [
-        sequel.keep(event) for event in Reader(directory).events() if not isinstance(event, Run)
-    ]
+    kept = [sequel.keep(event) for event in Reader(path).events() if not isinstance(event, Run)]
     return tuple(row for row in kept if isinstance(row, Row))
 
 

@@ -1,31 +1,34 @@
 """The journal: a record of a whole run that survives the run's death.
 
 One line of JSON for each event, appended by one system call before the call that reports it
-returns. What the operating system has taken does not go down with the process. A line that a full
-disk cut short is followed by a line break, and readers pass over it; the lines that did not fit are
-kept in memory and written when there is room again.
+returns. What the operating system has taken does not go down with the process. What a death left of
+a last line is cut off when the run goes on. What a full disk left of one is followed by a line
+break, and readers pass over it; the lines that did not fit are kept in memory and written when
+there is room again.
 
 `journal.jsonl` begins with the run (`run`); then come rows (`step`, `values`), files (`save`,
 `kind`), resumptions (`resumed`) and the end (`finish`). Each line has its number `n`, ascending,
 and the time `t` in seconds since 1970.
 """
 
+import contextlib
+import json
 import logging
-import operator
 import os
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pahcl_track.encoding import Plain, dumps, encode_values, plain
+from pahcl_track.encoding import Plain, dumps, encode_config, encode_values, plain
 from pahcl_track.errors import TrackerError
 from pahcl_track.events import Ended, Resumed, Row, Saved
 from pahcl_track.protocol import Outcome, Run
+from pahcl_track.values import Image
 
 if sys.platform == "win32":
     import msvcrt
@@ -41,6 +44,11 @@ _MOST_PENDING = 50_000
 """Lines kept while the disk is full; the oldest go first beyond that."""
 
 _RETRY_S = 0.5
+_MOST_LINES = 100
+"""Sets of names that are remembered; a program that makes up names has no end of them."""
+
+_BLOCK = 65_536
+_FLOATS = {float}
 
 
 class Journal:
@@ -58,12 +66,15 @@ class Journal:
         """
         self.path = directory / JOURNAL
         self.lost = 0
-        """Lines that never reached the disk."""
+        """Lines and pictures that never reached the disk."""
 
+        self.lock = threading.RLock()
+        """Held while an event is recorded; to pass events on in their order, hold it meanwhile."""
+
+        self._written = written
         self._pictures = directory / PICTURES
         self._next = 0
-        self._lock = threading.Lock()
-        self._names: dict[str, str] = {}
+        self._lines: dict[tuple[str, ...], str] = {}  # of floats, by their names
         self._pending: deque[bytes] = deque(maxlen=_MOST_PENDING)
         self._torn = False
         self._retry_at = 0.0
@@ -74,11 +85,13 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._file = os.open(self.path, flags, 0o644)
-        if not _lock_file(self._file):
-            os.close(self._file)
-            raise TrackerError(f"{self.path}: another process is writing this run")
-        if _ends_torn(self._file):
-            os.write(self._file, b"\n")
+        try:
+            if not _lock_file(self._file):
+                raise TrackerError(f"{self.path}: another process is writing this run")
+            _mend_end(self._file)
+        except BaseException:
+            self.close()
+            raise
 
     def go_on_after(self, number: int) -> None:
         """Number what comes from here on after that event."""
@@ -90,37 +103,48 @@ class Journal:
         return self._next
 
     def floats(self, values: Mapping[str, Any], step: int) -> Row:
-        """Record finite floats under names seen before, which is what nearly every row holds.
+        """Record finite floats under names that came together before, as nearly every row does.
 
         The line is put together by hand, in half the time that the general way takes.
 
         Raises:
-            TypeError: If a value is anything else, and nothing was recorded.
-            KeyError: If a name is new, and nothing was recorded.
+            TypeError: If a value is anything else or the step no int, and nothing was recorded.
+            KeyError: If the names are new, and nothing was recorded.
         """
-        texts = map(float.__repr__, values.values())
-        content = ",".join(map(operator.add, map(self._names.__getitem__, values), texts))
-        total = sum(values.values())
+        numbers = tuple(values.values())
+        if type(step) is not int or set(map(type, numbers)) != _FLOATS:
+            raise TypeError
+        total = sum(numbers)
         if total - total != 0:  # an infinity or NaN is among them
             raise TypeError
-        return self._row(content, dict(values), step)
+        line = self._lines[tuple(values)]
+        with self.lock:
+            number, now = self._next, time.time()
+            content = (line % (number, now, step, *numbers)).encode()
+            self._next = number + 1
+            self._append(content)
+        return Row(number, now, step, dict(values))
 
     def row(self, values: Mapping[str, Plain], step: int) -> Row:
-        """Record values of any kind.
-
-        Raises:
-            OSError: If a picture among them cannot be written.
-        """
-        for name in values:
-            self._names.setdefault(name, f"{dumps(name)}:")
-        return self._row(dumps(encode_values(values, self._pictures))[1:-1], values, step)
+        """Record values of any kind."""
+        if len(self._lines) >= _MOST_LINES:
+            self._lines.clear()
+        self._lines[tuple(values)] = _line_of_floats(values)
+        content = dumps(self._encoded(values))
+        with self.lock:
+            number, now = self._next, time.time()
+            self._next = number + 1
+            line = f'{{"n":{number},"t":{now!r},"step":{step},"values":{content}}}\n'
+            self._append(line.encode())
+        return Row(number, now, step, values)
 
     def run(self, run: Run) -> None:
         """Record the run itself, first of all."""
         described = {field.name: getattr(run, field.name) for field in fields(run)}
         described["directory"] = str(run.directory)
         described["tags"] = list(run.tags)
-        with self._lock:
+        described["config"] = encode_config(run.config)
+        with self.lock:
             self._record({"run": described})
 
     def saved(self, path: Path, kind: str) -> Saved:
@@ -129,13 +153,13 @@ class Journal:
         directory = self.path.parent.resolve()
         if shown.is_relative_to(directory):
             shown = shown.relative_to(directory)
-        with self._lock:
+        with self.lock:
             number, now = self._record({"save": shown.as_posix(), "kind": kind})
         return Saved(number, now, path, kind)
 
     def resumed(self, step: int) -> Resumed:
         """Record that the run goes on from a step."""
-        with self._lock:
+        with self.lock:
             number, now = self._record({"resumed": step})
         return Resumed(number, now, step)
 
@@ -145,21 +169,22 @@ class Journal:
         content = {
             "status": outcome.status,
             "error": outcome.error,
-            "summary": encode_values(summary, self._pictures),
+            "summary": self._encoded(summary),
         }
-        with self._lock:
+        with self.lock:
             number, now = self._record({"finish": content})
             self._retry_at = 0.0
             self._write_pending()
             try:
-                os.fsync(self._file)
+                if self._written:
+                    os.fsync(self._file)
             except OSError as error:
                 self._complain(error)
         return Ended(number, now, outcome)
 
     def close(self) -> None:
         """Let go of the file and of its lock; what still did not fit on the disk is lost."""
-        with self._lock:
+        with self.lock:
             if self._file >= 0:
                 self.lost += len(self._pending)
                 os.close(self._file)
@@ -171,36 +196,46 @@ class Journal:
             os.close(self._file)
             self._file = -1
 
-    def _row(self, content: str, values: Mapping[str, Plain], step: int) -> Row:
-        with self._lock:
-            number, now = self._next, time.time()
-            self._next = number + 1
-            line = f'{{"n":{number},"t":{now!r},"step":{step},"values":{{{content}}}}}\n'
-            self._append(line.encode("utf-8", "surrogatepass"))
-        return Row(number, now, step, values)
+    def _encoded(self, values: Mapping[str, Plain]) -> dict[str, Any]:
+        """Values as they are written; without their pictures where those do not fit on the disk."""
+        if not self._written:
+            return {}
+        try:
+            return encode_values(values, self._pictures)
+        except OSError as error:
+            self._complain(error)
+            rest = {name: value for name, value in values.items() if not isinstance(value, Image)}
+            self.lost += len(values) - len(rest)
+            return encode_values(rest, self._pictures)
 
     def _record(self, content: Mapping[str, Any]) -> tuple[int, float]:
         number, now = self._next, time.time()
         self._next = number + 1
         line = dumps({"n": number, "t": now, **content}) + "\n"
-        self._append(line.encode("utf-8", "surrogatepass"))
+        self._append(line.encode())
         return number, now
 
     def _append(self, line: bytes) -> None:
-        if self._pending or self._torn:
+        if self._pending:
             self._keep(line)
             self._write_pending()
             return
         try:
-            written = os.write(self._file, line)
+            if self._write(line):
+                return
+            self._complain(OSError("the disk is full"))
         except OSError as error:
             self._complain(error)
-            self._keep(line)
-            return
-        if written < len(line):
-            self._torn = True
-            self._complain(OSError("the disk is full"))
-            self._keep(line)
+        self._keep(line)
+
+    def _write(self, line: bytes) -> bool:
+        """Whether the whole line is in the file, if need be without its line break."""
+        if self._torn:
+            os.write(self._file, b"\n")
+            self._torn = False
+        missing = len(line) - os.write(self._file, line)
+        self._torn = missing > 0
+        return missing <= 1
 
     def _keep(self, line: bytes) -> None:
         if len(self._pending) == _MOST_PENDING:
@@ -213,15 +248,11 @@ class Journal:
         if now < self._retry_at:
             return
         try:
+            while self._pending and self._write(self._pending[0]):
+                self._pending.popleft()
             if self._torn:
                 os.write(self._file, b"\n")
                 self._torn = False
-            while self._pending:
-                line = self._pending[0]
-                if os.write(self._file, line) < len(line):
-                    self._torn = True
-                    break
-                self._pending.popleft()
         except OSError as error:
             self._complain(error)
         if self._pending:
@@ -235,6 +266,12 @@ class Journal:
                 "in memory and written when it can be",
                 self.path, error.strerror or error,
             )  # fmt: skip
+
+
+def _line_of_floats(names: Iterable[str]) -> str:
+    """A row's line, with `%` marks for the number, the time, the step and the values."""
+    content = ",".join(dumps(name).replace("%", "%%") + ":%r" for name in names)
+    return f'{{"n":%d,"t":%r,"step":%d,"values":{{{content}}}}}\n'
 
 
 def _lock_file(file: int) -> bool:
@@ -251,10 +288,21 @@ def _lock_file(file: int) -> bool:
     return True
 
 
-def _ends_torn(file: int) -> bool:
-    """Whether the last line has no line break: whoever wrote it was killed."""
-    size = os.fstat(file).st_size
-    if size == 0:
-        return False
-    os.lseek(file, size - 1, os.SEEK_SET)
-    return os.read(file, 1) != b"\n"
+def _mend_end(file: int) -> None:
+    """Cut off a last line that is not whole: whoever wrote it was killed."""
+    end = os.fstat(file).st_size
+    piece = b""
+    while end > 0 and b"\n" not in piece:
+        begin = max(0, end - _BLOCK)
+        os.lseek(file, begin, os.SEEK_SET)
+        piece = os.read(file, end - begin) + piece
+        end = begin
+    end += piece.rfind(b"\n") + 1
+    piece = piece[piece.rfind(b"\n") + 1 :]
+    if not piece:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        json.loads(piece.decode())
+        os.write(file, b"\n")  # that was all it lacked
+        return
+    os.ftruncate(file, end)

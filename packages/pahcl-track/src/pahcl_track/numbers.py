@@ -10,19 +10,20 @@ def as_number(value: object) -> float | int | bool:
     none, even where it spells one. An element on an accelerator is waited for: `on_accelerator`.
 
     Raises:
-        TypeError: If `value` is no number.
+        TypeError: If `value` is no number, or an integer that no float is near.
     """
-    if type(value) in (float, int, bool):
-        return value  # type: ignore[return-value]
+    if type(value) is float or type(value) is bool:
+        return value
     item = getattr(value, "item", None)
     try:
         if callable(item):
             value = item()
-            if type(value) in (float, int, bool):
-                return value  # type: ignore[return-value]
+        if type(value) is float or type(value) is bool:
+            return value
         if hasattr(type(value), "__float__") or hasattr(type(value), "__index__"):
-            return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError) as error:  # more than one element, or complex
+            number = float(value)  # type: ignore[arg-type]
+            return value if type(value) is int else number
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # several, or complex
         raise TypeError(f"{type(value).__name__} is not one number: {error}") from error
     raise TypeError(f"{type(value).__name__} is not a number")
 

@@ -2,9 +2,12 @@
 
 A configuration value is hidden if its name says that it is a secret (`api_key`, `db.password`,
 `HF_TOKEN`), and so is what stands before the `@` of an address. Names are compared word by word:
-`num_tokens` and `cls_token_id` are no secrets. A callable is named, never called.
+`num_tokens` and `cls_token_id` are no secrets. A callable is named, never called. What the
+environment calls a secret is hidden wherever it turns up, in the log, too.
 """
 
+import dataclasses
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -13,18 +16,21 @@ from typing import Any
 HIDDEN = "[redacted]"
 
 _WORDS = frozenset(
-    {"password", "passwd", "passphrase", "secret", "secrets", "credential", "credentials"}
+    {"password", "passwd", "passphrase", "secret", "secrets", "credential", "credentials", "apikey"}
 )
-_PAIRS = frozenset({"api key", "apikey", "access key", "secret key", "private key", "auth key"})
+_PAIRS = frozenset({"api key", "api keys", "access key", "private key", "auth key"})
 _TOKEN = frozenset({"token"})
 _TOKENS_OF_MODELS = frozenset(
     {"cls", "sep", "pad", "bos", "eos", "unk", "mask", "id", "ids", "num", "max", "min", "per",
      "len", "length", "size", "count", "type", "drop", "class", "register", "special", "memory"}
 )  # fmt: skip
-_USER_INFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
+_USER_INFO = re.compile(r"(?<=[a-z0-9+.-]://)[^\s/?#]+@", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SHORTEST_SECRET = 8
-_ENVIRONMENT = re.compile(r"(API_?KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
+_ENVIRONMENT = re.compile(
+    r"(API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)$",
+    re.IGNORECASE,
+)
 
 
 def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,6 +44,15 @@ def redacted_text(text: str) -> str:
     return _hide(text, _secrets_of_environment())
 
 
+def without_secrets(record: logging.LogRecord) -> bool:
+    """A filter of a logger, which lets everything through, but for the secrets in it."""
+    known = _secrets_of_environment()
+    record.msg, record.args = _hide(record.getMessage(), known), None
+    if record.exc_info:
+        record.exc_text = _hide(logging.Formatter().formatException(record.exc_info), known)
+    return True
+
+
 def is_secret(name: str) -> bool:
     """Whether a value of this name is one to hide."""
     words = [word.lower() for word in _WORD.findall(name)]
@@ -46,14 +61,19 @@ def is_secret(name: str) -> bool:
     return bool(set(words) & _TOKEN) and not set(words) & _TOKENS_OF_MODELS
 
 
-def _redacted(name: str, value: Any, known: frozenset[str]) -> Any:  # noqa: ANN401
+def _redacted(name: str, value: Any, known: list[str]) -> Any:  # noqa: ANN401
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    secret = is_secret(name)
     if isinstance(value, Mapping):
+        if secret:
+            return dict.fromkeys(map(str, value), HIDDEN)
         return {str(key): _redacted(str(key), below, known) for key, below in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_redacted(name, below, known) for below in value]
     if value is None or isinstance(value, bool):
         return value
-    if is_secret(name) and value != "":
+    if secret and not (isinstance(value, str) and value == ""):
         return HIDDEN
     if isinstance(value, int | float):
         return value
@@ -63,17 +83,18 @@ def _redacted(name: str, value: Any, known: frozenset[str]) -> Any:  # noqa: ANN
     return _hide(str(value), known)
 
 
-def _hide(text: str, known: frozenset[str]) -> str:
-    text = _USER_INFO.sub(rf"\g<scheme>{HIDDEN}@", text)
+def _hide(text: str, known: list[str]) -> str:
+    text = _USER_INFO.sub(f"{HIDDEN}@", text)
     for secret in known:
         text = text.replace(secret, HIDDEN)
     return text
 
 
-def _secrets_of_environment() -> frozenset[str]:
+def _secrets_of_environment() -> list[str]:
     """Values of variables that are named as secrets; they turn up in messages and settings."""
-    return frozenset(
+    values = {
         value
         for name, value in os.environ.items()
         if _ENVIRONMENT.search(name) and len(value) >= _SHORTEST_SECRET
-    )
+    }
+    return sorted(values, key=len, reverse=True)  # one may begin with another

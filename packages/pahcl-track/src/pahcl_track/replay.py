@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pahcl_track.events import Row
-from pahcl_track.history import History, as_logged, read_history
+from pahcl_track.history import History, Reader, as_logged, read_history
 from pahcl_track.protocol import Outcome, Positioned, Run, Tracker
 from pahcl_track.sent import Order, Sent
 
@@ -53,32 +53,35 @@ def replay(
         TrackerError: If there is no journal, or the tracker cannot start.
     """
     history = read_history(path)
-    sent = Sent(history.run.directory, name)
+    journal = Reader(path).path
+    sent = Sent(journal, name)
     tracker.start(_run_again(history))
     position = tracker.position() if isinstance(tracker, Positioned) else None
     if position is None:
         position = sent.rows
-    rows, order = _rows(history, sent.order, position)
+    rows, order = _rows(history, journal, sent.order, position)
     held = min(position, len(rows))
     try:
         for number, row in enumerate(progress(rows[held:], len(rows) - held), start=held + 1):
             tracker.log(row.values, step=row.step)
             sent.reached(number, order)
     finally:
-        sent.write()
+        sent.close()
     files, missing = _send_files(history, tracker)
     tracker.finish(history.outcome or _NO_END)
     return Replayed(sent=len(rows) - held, held=held, files=files, missing=missing)
 
 
-def _rows(history: History, order: Order | None, position: int) -> tuple[Sequence[Row], Order]:
+def _rows(
+    history: History, journal: Path, order: Order | None, position: int
+) -> tuple[Sequence[Row], Order]:
     """The rows in the order in which the tracker holds the first of them.
 
     A tracker that holds none gets what the history has settled on.
     """
     if order == "settled" or (order is None and position == 0):
         return history.rows, "settled"
-    return as_logged(history.run.directory), "logged"
+    return as_logged(journal), "logged"
 
 
 def _run_again(history: History) -> Run:

@@ -5,15 +5,17 @@ table. Other rows (losses of single batches, learning rates) are shown once in a
 where there is no terminal with a progress bar to look at.
 """
 
+import itertools
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, SupportsFloat, TextIO
 
 from pahcl_track.protocol import Outcome, Run
-from pahcl_track.values import Histogram, Image, Table, Value
+from pahcl_track.values import Value
 
 _NUM_COLUMNS = 6
 _WIDTH = 10
@@ -38,6 +40,7 @@ class ConsoleTracker:
 
         Args:
             best: The value whose best line is marked; by default `val/auroc`, or else `val/loss`.
+                A program that logs a `best_epoch` beside its `epoch` decides for itself.
             direction: Whether more of it is better; by default it is, unless the name says loss.
             every_s: Seconds between two lines about anything but epochs; 0 for every row.
         """
@@ -45,7 +48,7 @@ class ConsoleTracker:
         self._direction = direction
         self._every_s = every_s
         self._stream: TextIO = sys.stderr
-        self._columns: tuple[str, ...] = ()
+        self._columns: tuple[str, ...] | None = None
         self._best: float | None = None
         self._shown_at = -float("inf")
 
@@ -62,9 +65,7 @@ class ConsoleTracker:
     def log(self, values: Mapping[str, Value], *, step: int) -> None:
         """Print a line, if it is time for one."""
         numbers = {
-            name: float(value)
-            for name, value in values.items()
-            if not isinstance(value, Histogram | Image | Table)
+            name: float(value) for name, value in values.items() if isinstance(value, SupportsFloat)
         }
         if _is_epoch(numbers):
             self._print_epoch(numbers, step)
@@ -82,19 +83,22 @@ class ConsoleTracker:
             self._print(self._styled(f"{outcome.status}{reason}", _BOLD))
 
     def _print_epoch(self, numbers: Mapping[str, float], step: int) -> None:
-        if not self._columns or not set(self._columns) & numbers.keys():
-            self._columns = _columns(numbers)
+        columns = _columns(numbers)
+        if self._columns is None or (columns and not set(self._columns) & numbers.keys()):
+            self._columns = _fitting(columns, shutil.get_terminal_size((100, 24)).columns)
             self._best_name = self._best_name or _best_name(numbers)
             heads = ["epoch", "step", *self._columns]
             self._print(self._styled("".join(f"{head:>{_wide(head)}}" for head in heads), _DIM))
         epoch = f"{numbers['epoch']:.0f}" if "epoch" in numbers else ""
-        cells = [f"{epoch:>{_wide('epoch')}}", f"{step:>{_wide('step')}}"]
+        cells = [f"{epoch:>{_wide('epoch')}}", f" {step}".rjust(_wide("step"))]
         cells += [_cell(numbers.get(name), _wide(name)) for name in self._columns]
         best = self._is_best(numbers)
         mark = self._styled(" * best", _GREEN) if best else ""
         self._print("".join(cells) + mark)
 
     def _is_best(self, numbers: Mapping[str, float]) -> bool:
+        if {"epoch", "best_epoch"} <= numbers.keys():  # the program knows better
+            return numbers["epoch"] == numbers["best_epoch"]
         value = numbers.get(self._best_name or "")
         if value is None or value != value:  # NaN is nobody's best
             return False
@@ -136,8 +140,17 @@ def _columns(numbers: Mapping[str, float]) -> tuple[str, ...]:
     metrics = {name.partition("/")[2]: name for name in judged}
     first = [metrics[metric] for metric in _FIRST if metric in metrics]
     trained = [name for name in ("train/loss",) if name in numbers]
-    others = [name for name in numbers if name not in (*first, "epoch")]
+    others = [name for name in numbers if name not in (*first, "epoch", "best_epoch")]
     return tuple(dict.fromkeys([*trained, *first, *others]))[:_NUM_COLUMNS]
+
+
+def _fitting(names: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """As many as a line of the terminal has room for, with the mark behind them; two at least."""
+    room = width - _wide("epoch") - _wide("step") - len(" * best")
+    ends = itertools.accumulate(_wide(name) for name in names)
+    return tuple(
+        name for i, (name, end) in enumerate(zip(names, ends, strict=True)) if end <= room or i < 2
+    )
 
 
 def _best_name(numbers: Mapping[str, float]) -> str | None:
@@ -154,4 +167,4 @@ def _cell(value: float | None, width: int) -> str:
     if value is None:
         return f"{'–':>{width}}"
     shown = f"{value:.4f}" if abs(value) < 1000 else f"{value:.4g}"
-    return f"{shown:>{width}}"
+    return f" {shown}".rjust(width)  # however long it is, it does not touch the one before

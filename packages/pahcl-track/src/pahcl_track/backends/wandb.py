@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STEP = "global_step"
 """The axis of every chart."""
 
+_RESERVED = frozenset({"", "_step", "_runtime", "_timestamp", "_wandb", STEP})
 _ARTIFACT_KINDS = {"checkpoint": "model", "report": "report"}
 _MISSING = (
     "wandb is not installed; pip install 'pahcl-track[wandb]' brings it, "
@@ -107,7 +108,7 @@ class WandbTracker:
 
     def position(self) -> int | None:
         """Rows that W&B holds of this run; each call of `log` makes one."""
-        return None if self._run is None else int(self._run.step)
+        return None if self._run is None else self._run.starting_step
 
     def _begin(self, run: Run) -> "wandb.Run":
         import wandb
@@ -147,13 +148,19 @@ class WandbTracker:
     def log(self, values: Mapping[str, Value], *, step: int) -> None:
         """Add a row of the history."""
         if self._run is not None:
-            row = {name: self._shown(value) for name, value in values.items()}
+            row = {_free(name): self._shown(value) for name, value in values.items()}
             self._run.log({STEP: step} | {name: v for name, v in row.items() if v is not None})
 
     def save(self, path: Path, *, kind: str) -> None:
-        """Keep a file: checkpoints and reports as artifacts, others among the run's files."""
+        """Keep a file: checkpoints and reports as artifacts, others among the run's files.
+
+        Raises:
+            FileNotFoundError: If it is not there.
+        """
         if self._run is None:
             return
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no file to keep with the run")
         if kind in _ARTIFACT_KINDS:
             import wandb
 
@@ -189,7 +196,9 @@ class WandbTracker:
             return wandb.Table(columns=list(value.columns), data=[list(r) for r in value.rows])
         if isinstance(value, Image):
             return self._picture(value)
-        return float(value) if not isinstance(value, bool | int) else value
+        if not hasattr(type(value), "__float__"):  # a kind of value that is new to this module
+            return None
+        return value if isinstance(value, bool | int) else float(value)
 
     def _picture(self, image: Image) -> Any:  # noqa: ANN401
         """W&B reads pictures with Pillow; without it, or in another format, there is none."""
@@ -206,6 +215,11 @@ class WandbTracker:
         with Pillow.open(io.BytesIO(image.data)) as opened:
             opened.load()
             return wandb.Image(opened, caption=image.caption, file_type=image.format.lower())
+
+
+def _free(name: str) -> str:
+    """The name, or another where W&B would take the value for one of its own."""
+    return f"logged/{name}" if name in _RESERVED else name
 
 
 def _project(run: Run) -> str:

@@ -1,0 +1,74 @@
+"""The journal of a run that begins, or that is gone on with."""
+
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from pahcl_track.history import Reader
+from pahcl_track.journal import Journal
+from pahcl_track.protocol import Run
+from pahcl_track.sent import SUFFIX
+
+
+def open_journal(run: Run) -> tuple[Journal, Run]:
+    """The journal, ready for the next event, and the run with its identity.
+
+    The journal of an earlier run in this directory is set aside, unless it is gone on with.
+
+    Raises:
+        TrackerError: If another process writes it.
+        OSError: If it cannot be made, opened or read.
+    """
+    journal = Journal(run.directory)
+    before, last = None, -1
+    try:
+        if journal.path.stat().st_size > 0:
+            if run.resumed_from_step is None:
+                journal = _set_aside(journal)
+            else:
+                before, last = _so_far(journal.path)
+    except BaseException:
+        journal.close()
+        raise
+    return journal, _introduced(journal, run, before, last)
+
+
+def open_no_journal(run: Run) -> tuple[Journal, Run]:
+    """One that only counts, where none can be written."""
+    journal = Journal(run.directory, written=False)
+    return journal, _introduced(journal, run, None, -1)
+
+
+def _introduced(journal: Journal, run: Run, before: Run | None, last: int) -> Run:
+    """The run, with an identity: what is gone on with keeps the one it was recorded under."""
+    known = None if before is None else before.id
+    run = replace(run, id=run.id or known or secrets.token_hex(4))
+    if last < 0:
+        journal.run(run)
+    else:
+        journal.go_on_after(last)
+    return run
+
+
+def _set_aside(journal: Journal) -> Journal:
+    """Keep the journal of an earlier run, and what was noted of it, beside the new one."""
+    number = 1
+    while (kept := journal.path.with_suffix(f".{number}.jsonl")).exists():
+        number += 1
+    journal.path.rename(kept)
+    notes = journal.path.with_suffix(SUFFIX)
+    if notes.exists():
+        notes.rename(kept.with_suffix(SUFFIX))
+    journal.close()
+    return Journal(journal.path.parent)
+
+
+def _so_far(path: Path) -> tuple[Run | None, int]:
+    """The run that a journal is of, and the number of its last event."""
+    run, last = None, -1
+    for event in Reader(path).events():
+        if isinstance(event, Run):
+            run, last = event, max(last, 0)
+        else:
+            last = max(last, event.number)
+    return run, last
