@@ -174,14 +174,14 @@ def test_refuses_to_choose_between_two_copies(make_circor, tmp_path):
 
 
 def test_refuses_a_missing_folder_and_says_how_to_get_one(tmp_path):
-    with pytest.raises(DataError, match=r"gone does not exist; `pahcl data synth circor DIR`"):
+    with pytest.raises(DataError, match=r"gone does not exist; `pahcl data download circor`"):
         read_circor(tmp_path / "gone")
 
 
 def test_refuses_a_folder_without_the_table_and_says_what_is_there(tmp_path):
     (tmp_path / "notes.txt").touch()
 
-    with pytest.raises(DataError, match=r"holds no training_data.csv .*notes\.txt.*PhysioNet"):
+    with pytest.raises(DataError, match=r"holds no training_data.csv .*notes\.txt.*synth circor"):
         read_circor(tmp_path)
 
 

@@ -231,5 +231,5 @@ def test_finds_the_folder_below_or_above_the_one_named(make_pascal, tmp_path, de
 def test_refuses_a_folder_with_neither_set(tmp_path):
     (tmp_path / "notes.txt").touch()
 
-    with pytest.raises(DataError, match=r"holds no set_a or set_b .*notes\.txt.*PASCAL"):
+    with pytest.raises(DataError, match=r"holds no set_a or set_b .*notes\.txt.*download pascal`"):
         read_pascal(tmp_path)

@@ -251,7 +251,7 @@ def test_refuses_to_choose_between_two_copies(make_physionet2016, tmp_path):
 
 @pytest.mark.parametrize(("name", "reason"), [("", "holds no training-a"), ("gone", "not exist")])
 def test_refuses_what_is_no_download_and_says_how_to_get_one(tmp_path, name, reason):
-    with pytest.raises(DataError, match=rf"{reason}.*Challenge 2016 v1\.0\.0 from PhysioNet"):
+    with pytest.raises(DataError, match=rf"{reason}.*`pahcl data download physionet2016`"):
         read_physionet2016(tmp_path / name)
 
 

@@ -10,6 +10,8 @@ from pahcl_cli.options import require_data
 from pahcl_cli.progress import progress_bar, show_warnings
 from pahcl_cli.run_files import Layers, complete, read_settings
 from pahcl_cli.tracking import Tracking, TrackingConfig, build_tracker
+from pahcl_core.data.readers import reader_of
+from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import SettingError
 from pahcl_core.training.finetune import FinetuneResult, describe_finetune, finetune
 from pahcl_core.training.pretrain import PretrainResult, describe_pretrain, pretrain
@@ -34,7 +36,8 @@ def run_finetune(layers: Layers, tracking: Tracking) -> FinetuneResult:
     table = _with_tracking(layers, tracking)
     if "task" not in table:
         raise SettingError("no task given; `pahcl tasks` lists them")
-    require_data(table, f"finetune {table['task']}")
+    task = task_named(table["task"])
+    require_data(table, f"finetune {task.name}", task.collection)
     config, tracked = read_settings(FinetuneConfig, table, source=_source(layers))
     run = describe_finetune(config, config=complete(config, tracked), **_identity(tracked))
     result = finetune(
@@ -48,7 +51,9 @@ def run_pretrain(layers: Layers, tracking: Tracking) -> PretrainResult:
     """Pretrain as the layers of settings say."""
     show_warnings()
     table = _with_tracking(layers, tracking)
-    require_data(table, "pretrain")
+    collection = str(table.get("collection", "circor"))
+    reader_of(collection)  # refuses one that there is not
+    require_data(table, "pretrain", collection)
     config, tracked = read_settings(PretrainConfig, table, source=_source(layers))
     run = describe_pretrain(config, config=complete(config, tracked), **_identity(tracked))
     result = pretrain(

@@ -58,19 +58,28 @@ StrictTracking = Annotated[
     typer.Option("--strict-tracking", help="Stop if a tracker cannot start.", show_default=False),
 ]
 
-HOW_TO_GET_DATA = (
-    "no data: give --data-dir, the folder with training_data.csv. CirCor DigiScope 1.0.3 is free "
-    "at https://physionet.org/content/circor-heart-sound/1.0.3/; to try everything out on made-up "
-    "recordings: pahcl data synth circor data/synthetic && pahcl {command} --data-dir "
-    "data/synthetic"
-)
+_HOMES = {
+    "circor": "https://physionet.org/content/circor-heart-sound/1.0.3/",
+    "physionet2016": "https://physionet.org/content/challenge-2016/1.0.0/",
+    "pascal": "http://www.peterjbentley.com/heartchallenge/",
+}
 
 
-def require_data(table: dict[str, object], command: str) -> None:
+def require_data(table: dict[str, object], command: str, collection: str) -> None:
     """Refuse to go on without data.
 
     Raises:
         SettingError: Saying how to get some.
     """
-    if "data_dir" not in table:
-        raise SettingError(HOW_TO_GET_DATA.format(command=command))
+    if "data_dir" in table:
+        return
+    message = (
+        "no data: give --data-dir, the folder with the collection; "
+        f"`pahcl data download {collection}` fetches it (free, {_HOMES[collection]})"
+    )
+    if collection == "circor":
+        message += (
+            ". To try everything out on made-up recordings: pahcl data synth circor "
+            f"data/synthetic && pahcl {command} --data-dir data/synthetic"
+        )
+    raise SettingError(message)

@@ -27,8 +27,8 @@ _LAYOUT = Layout(
     marker=TABLE,
     any_of=(TABLE,),
     folders=(RECORDINGS,),
-    how_to_get="`pahcl data synth circor DIR` writes a synthetic one; the real one is the CirCor "
-    "DigiScope dataset v1.0.3 on PhysioNet",
+    how_to_get="`pahcl data download circor` fetches it, "
+    "`pahcl data synth circor DIR` makes one up",
 )
 
 

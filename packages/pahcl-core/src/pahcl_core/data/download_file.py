@@ -262,7 +262,7 @@ def _no_connection(url: str, error: Exception) -> _Trouble:
         ) from error
     if isinstance(cause, TimeoutError):
         return _Trouble("no answer in time")
-    return _Trouble(f"cannot be reached ({cause}); behind a proxy, set HTTPS_PROXY")
+    return _Trouble(f"cannot be reached ({cause}); behind a proxy, set HTTP_PROXY and HTTPS_PROXY")
 
 
 def _size(path: Path) -> int:

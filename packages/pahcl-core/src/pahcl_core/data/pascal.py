@@ -34,7 +34,7 @@ _LAYOUT = Layout(
     marker="set_a or set_b",
     any_of=FOLDERS,
     folders=FOLDERS,
-    how_to_get="get the recordings of the PASCAL Classifying Heart Sounds Challenge 2011",
+    how_to_get="`pahcl data download pascal` fetches it",
 )
 
 

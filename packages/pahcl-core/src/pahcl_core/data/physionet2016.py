@@ -44,7 +44,7 @@ _LAYOUT = Layout(
     marker="training-a … training-f",
     any_of=_FOLDERS,
     folders=(*_FOLDERS, _COPY, "annotations"),
-    how_to_get="get the PhysioNet/CinC Challenge 2016 v1.0.0 from PhysioNet",
+    how_to_get="`pahcl data download physionet2016` fetches it",
 )
 _STATES = (
     ("hand_corrected", "annotations/hand_corrected/{folder}_StateAns/{name}_StateAns.mat"),
