@@ -120,6 +120,24 @@ class StartedBy(Recorder):
         (run.directory / f"started-{os.getpid()}").touch()
 
 
+class Stopping(Recorder):
+    """Fails after so many rows."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.left = rows
+
+    def log(self, values, *, step):
+        if self.left == 0:
+            raise ConnectionError("down")
+        self.left -= 1
+        super().log(values, step=step)
+
+
+class StoppingPositioned(Stopping, Positioned):
+    pass
+
+
 class InAFile:
     """Appends a line to a file for each row, by one system call: what it holds survives a kill."""
 

@@ -97,6 +97,7 @@ NAMES = [
     'quo"te',
     "new\nline",
     "\0",
+    "100 %d %",
     "n",
     "t",
 ]

@@ -135,6 +135,7 @@ def test_of_two_that_start_at_once_one_is_refused(tmp_path, mocker):
         run_directory(tmp_path / "run"),
     ):
         pass
+    assert (tmp_path / "run" / "train.log").exists()  # the other's, who goes on
     held[0].close()
 
 
@@ -155,7 +156,8 @@ def test_what_is_logged_goes_to_the_runs_log(tmp_path, log):
     assert re.fullmatch(stamp + "WARNING no network", lines[1])
 
 
-def test_the_loggers_are_left_as_they_were_found(tmp_path):
+def test_the_loggers_are_left_as_they_were_found(tmp_path, caplog):
+    caplog.set_level(logging.ERROR, logger="pahcl_core")
     logger = logging.getLogger("pahcl_core")
     before = (logger.level, list(logger.handlers))
     with contextlib.suppress(RuntimeError), run_directory(tmp_path / "run"):

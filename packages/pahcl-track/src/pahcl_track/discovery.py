@@ -106,12 +106,8 @@ def declared_options(factory: Callable[..., Any]) -> dict[str, inspect.Parameter
 
 
 def _entries() -> list[EntryPoint]:
-    """Each registration once: a source tree and its installation can both be on the path."""
-    found = {
-        (entry.name, entry.value, _described(entry).distribution): entry
-        for entry in entry_points(group=GROUP)
-    }
-    return list(found.values())
+    """Each registration once, even where a source tree and its installation are both found."""
+    return list(entry_points(group=GROUP))
 
 
 def _described(entry: EntryPoint) -> InstalledTracker:

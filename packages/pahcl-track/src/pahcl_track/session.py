@@ -199,7 +199,7 @@ class Session:
     def _log_anything(self, values: Mapping[str, Any], step: Any) -> None:  # noqa: ANN401
         """A row that is not floats alone: numbers of any library, pictures, tables, NaN."""
         try:
-            step = int(operator.index(step))  # True is an index, and stays True
+            step = operator.index(step)
             here, there = self._intake.sort(values)
             if there:
                 self._device_values.put(there, step)

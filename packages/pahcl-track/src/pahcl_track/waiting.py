@@ -13,7 +13,7 @@ def wait_for(event: threading.Event, timeout_s: float) -> bool:
     moment is not interrupted either.
     """
     deadline = time.monotonic() + timeout_s
-    while not event.wait(max(0.0, min(_PIECE_S, deadline - time.monotonic()))):
+    while not event.wait(min(_PIECE_S, deadline - time.monotonic())):
         if time.monotonic() >= deadline:
             return False
     return True

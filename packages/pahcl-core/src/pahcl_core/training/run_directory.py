@@ -39,12 +39,12 @@ def run_directory(path: Path) -> Iterator[Path]:
         stream = (path / LOG).open("a", encoding="utf-8")
     except OSError as error:
         raise SettingError(f"{path}: cannot write a run here: {error.strerror}") from error
+    if not _lock(stream):  # someone was quicker, between the last lines: it is theirs now
+        stream.close()
+        raise _in_use(path)
     try:
-        with stream:
-            if not _lock(stream):  # someone was quicker, between the last lines
-                raise _in_use(path)
-            with _logged_to(stream):
-                yield path
+        with stream, _logged_to(stream):
+            yield path
     except (DataError, SettingError):
         if _has_not_begun(path):
             _undo(path, kept)
