@@ -89,8 +89,8 @@ def test_each_recording_is_resampled_filtered_and_scaled(tree):
 
 
 def test_annotated_cycles_are_those_of_the_annotation(tree):
-    """To the sample, in every recording."""
-    collection = tree(one=(beating(), annotation()), two=(beating(), annotation(0.1, 3)))
+    """To the nearest sample, in every recording: 100.6 is 101."""
+    collection = tree(one=(beating(), annotation()), two=(beating(), annotation(0.1006, 3)))
 
     cycles, problems = prepare(collection, CONFIG)
 
@@ -98,7 +98,7 @@ def test_annotated_cycles_are_those_of_the_annotation(tree):
     assert cycles.sources == ("annotation", "annotation")
     assert cycles.recording.tolist() == [0] * 6 + [1] * 3
     first = [np.rint(1000 * (0.05 + 0.8 * beat + PHASES_S)) for beat in range(6)]
-    second = [5000 + np.rint(1000 * (0.1 + 0.8 * beat + PHASES_S)) for beat in range(3)]
+    second = [5000 + np.rint(1000 * (0.1006 + 0.8 * beat + PHASES_S)) for beat in range(3)]
     assert cycles.bounds.tolist() == [row.tolist() for row in first + second]
 
 

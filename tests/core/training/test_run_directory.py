@@ -225,6 +225,14 @@ def test_a_mistake_before_the_first_run_leaves_no_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_was_there_stays(tmp_path):
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(DataError, match="no data"):
+        end_by_mistake(tmp_path / "runs/run")
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "runs"]
+
+
 def test_a_run_that_has_begun_stays_whatever_ends_it(tmp_path):
     with pytest.raises(DataError, match="no data"):
         end_by_mistake(tmp_path / "run", after_writing=["best_model.pt"])

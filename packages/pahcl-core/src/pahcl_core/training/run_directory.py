@@ -32,6 +32,7 @@ def run_directory(path: Path) -> Iterator[Path]:
     Raises:
         SettingError: If another process is writing a run there, or it cannot be made.
     """
+    first_of_all = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = _set_aside(path)
@@ -49,6 +50,9 @@ def run_directory(path: Path) -> Iterator[Path]:
         if _has_not_begun(path):
             _undo(path, kept)
             kept = None
+            if first_of_all:
+                with contextlib.suppress(OSError):  # others may have runs in there by now
+                    path.parent.rmdir()
         raise
     finally:
         if kept is not None:
@@ -101,8 +105,6 @@ def _undo(path: Path, kept: Path | None) -> None:
     path.rmdir()
     if kept is not None:
         kept.rename(path)
-    with contextlib.suppress(OSError):  # others may have runs in there
-        path.parent.rmdir()
 
 
 def _in_use(path: Path) -> SettingError:
