@@ -1,20 +1,17 @@
 """What a tracker's troubles cost the program and the other trackers: nothing."""
 
 import logging
-import shutil
 import threading
 from types import SimpleNamespace
 
 import pytest
 
 from pahcl_track import Image, Outcome, Session, TrackerError
-from pahcl_track import delivery as delivery_module
 from pahcl_track import session as session_module
 from pahcl_track.delivery import Delivery, describe
 from pahcl_track.history import read_history
-from pahcl_track.sent import Sent
-from support.trackers import Failing, Positioned, Recorder, Waiting, until
 from support.tracked import LONG, account_of, counts, logged
+from support.trackers import Failing, Recorder, Waiting
 
 
 def test_everything_arrives_in_order_and_framed(run, completed, tmp_path):
@@ -132,7 +129,7 @@ def test_one_bound_for_all_starts_together(run, monkeypatch):
 
 def test_a_tracker_that_hangs_in_start_does_not_keep_the_program(run, completed, tmp_path, told):
     stuck, sound = Waiting("start"), Recorder()
-    session = Session({"mine": stuck, "o": sound}, start_timeout_s=0.01, finish_timeout_s=0.05)
+    session = Session({"mine": stuck, "o": sound}, start_timeout_s=0.01, finish_timeout_s=1.0)
     session.start(run)
     logged(session, range(4))
     session.save(tmp_path / "model.pt", kind="checkpoint")
@@ -166,7 +163,7 @@ def test_a_tracker_that_hangs_in_log(run, completed):
 
 def test_a_tracker_that_hangs_in_finish(run, completed):
     stuck, sound = Waiting("finish"), Recorder()
-    session = Session({"mine": stuck, "o": sound}, finish_timeout_s=0.05)
+    session = Session({"mine": stuck, "o": sound}, finish_timeout_s=1.0)
     session.start(run)
     logged(session, range(4))
     session.finish(completed)

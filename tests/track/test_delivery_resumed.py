@@ -1,20 +1,10 @@
 """What a tracker is given of a run that is gone on with."""
 
-import logging
-import shutil
-import threading
-from types import SimpleNamespace
-
 import pytest
 
-from pahcl_track import Image, Outcome, Session, TrackerError
-from pahcl_track import delivery as delivery_module
-from pahcl_track import session as session_module
-from pahcl_track.delivery import Delivery, describe
-from pahcl_track.history import read_history
-from pahcl_track.sent import Sent
-from support.trackers import Failing, Positioned, Recorder, Waiting, until
-from support.tracked import LONG, account_of, counts, logged
+from pahcl_track import Session
+from support.tracked import counts, logged
+from support.trackers import Positioned, Recorder, Waiting
 
 
 def stretches(make_run, tracker, completed):

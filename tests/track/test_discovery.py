@@ -1,11 +1,5 @@
 """Trackers by name: what is installed, what is refused, and what nobody is troubled by."""
 
-import json
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
-
 import pytest
 
 from pahcl_track import (
@@ -14,11 +8,9 @@ from pahcl_track import (
     TrackerError,
     installed_trackers,
     load_tracker,
-    parse_options,
 )
-from pahcl_track.discovery import InstalledTracker, declared_options
+from pahcl_track.discovery import InstalledTracker
 from support.distributions import METHODS
-
 
 BUILT_IN = {"console": "Console", "journal": "Journal", "null": "Null", "wandb": "Wandb"}
 

@@ -1,16 +1,13 @@
 """Programs that end without finishing, or are stopped: each one of its own."""
 
 import signal
-import subprocess
 import sys
-import textwrap
 
 import pytest
 
 from oracles.journal_reader import read_lines, read_rows
 from pahcl_track.history import read_history
 from support.tracked_program import lines_of
-
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="it takes fork or signals")
 

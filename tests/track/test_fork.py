@@ -1,7 +1,6 @@
-"""Processes that fork, spawn, exit or are stopped in mid run, each a program of its own."""
+"""Processes that fork or spawn in mid run, each a program of its own."""
 
 import signal
-import subprocess
 import sys
 import textwrap
 
@@ -11,6 +10,7 @@ from oracles.journal_reader import read_lines, read_rows
 from pahcl_track.history import read_history
 from support.tracked_program import lines_of
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="it takes fork or signals")
 
 FORKED = """
 session = Session({"mine": Lines()})

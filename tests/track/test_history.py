@@ -3,39 +3,14 @@
 import csv
 import json
 import math
-from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from oracles.journal_reader import appended, settled
 from pahcl_track import Histogram, Image, Outcome, Run, TrackerError, read_history
-from pahcl_track.events import Ended, Resumed, Row, Saved
-from pahcl_track.history import Reader, Sequel, _settled, as_logged
+from pahcl_track.events import Row
+from pahcl_track.history import Reader
 from pahcl_track.journal import Journal
-
-
-RUN = '{"n":0,"t":1.0,"run":{"name":"quiet","directory":"/elsewhere","tags":["a"],"id":"x1"}}\n'
-
-
-@pytest.fixture
-def write(tmp_path) -> Callable[..., None]:
-    """Write a journal of that many lines, each numbered as it comes."""
-
-    def write(*contents: dict, run: str = RUN) -> None:
-        lines = [
-            json.dumps({"n": number, "t": float(number)} | content) + "\n"
-            for number, content in enumerate(contents, start=1)
-        ]
-        (tmp_path / "journal.jsonl").write_text(run + "".join(lines))
-
-    return write
-
-
-def row(step, **values):
-    return {"step": step, "values": values}
-
+from support.tracked import RUN_LINE, row
 
 END = {"finish": {"status": "completed", "error": None, "summary": {"auroc": "NaN"}}}
 
@@ -75,7 +50,7 @@ def test_a_run_that_was_moved_is_read_where_it_is_now(tmp_path, write):
 
 def test_a_journal_is_named_by_its_directory_or_itself(tmp_path, write):
     write(row(1, a=0.5))
-    (tmp_path / "journal.1.jsonl").write_text(RUN)
+    (tmp_path / "journal.1.jsonl").write_text(RUN_LINE)
 
     assert read_history(tmp_path) == read_history(tmp_path / "journal.jsonl")
     assert read_history(tmp_path / "journal.1.jsonl").rows == ()

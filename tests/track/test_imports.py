@@ -3,21 +3,6 @@
 import json
 import subprocess
 import sys
-import textwrap
-from pathlib import Path
-
-import pytest
-
-from pahcl_track import (
-    NullTracker,
-    Tracker,
-    TrackerError,
-    installed_trackers,
-    load_tracker,
-    parse_options,
-)
-from pahcl_track.discovery import InstalledTracker, declared_options
-from support.distributions import METHODS
 
 
 def modules_after(code, *path):

@@ -1,10 +1,7 @@
 """The journal: every line on disk when the call returns, numbered, whole, one process's alone."""
 
-import json
 import math
 import os
-import subprocess
-import sys
 import threading
 import time
 
@@ -12,15 +9,7 @@ import numpy as np
 import pytest
 
 from oracles.journal_reader import read_lines, read_rows
-from pahcl_track import Histogram, Image, Outcome, Run, Table, TrackerError
-from pahcl_track.journal import Journal
-
-
-@pytest.fixture
-def journal(tmp_path):
-    opened = Journal(tmp_path / "run")
-    yield opened
-    opened.close()
+from pahcl_track import Histogram, Image, Outcome, Run, Table
 
 
 def test_lines_in_order_with_their_numbers_and_times(journal, tmp_path, completed):
@@ -74,7 +63,13 @@ def test_what_is_told_of_an_event_is_what_is_on_disk(journal):
     assert [event.values for event in events[:2]] == [{"a": 1}, {"a": 0.5}]
 
 
-ODD = {"": 0.1, "100 %d %": -0.0, 'quo"te\\': -1e-300, "Geräusch/häufig": 1.7976931348623157e308, "\ud800": 5e-324}
+ODD = {
+    "": 0.1,
+    "100 %d %": -0.0,
+    'quo"te\\': -1e-300,
+    "Geräusch/häufig": 1.7976931348623157e308,
+    "\ud800": 5e-324,
+}
 
 
 def test_the_fast_way_writes_what_the_general_way_writes(journal):

@@ -1,20 +1,15 @@
 """Opening a journal: one process's alone, and mended where a death cut it short."""
 
 import json
-import math
 import os
 import subprocess
 import sys
-import threading
-import time
 
-import numpy as np
 import pytest
 
-from oracles.journal_reader import read_lines, read_rows
-from pahcl_track import Histogram, Image, Outcome, Run, Table, TrackerError
+from oracles.journal_reader import read_rows
+from pahcl_track import Image, Run, TrackerError
 from pahcl_track.journal import Journal
-
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="it takes fork, signals or flock")
 

@@ -4,10 +4,15 @@ import pytest
 
 from oracles.journal_reader import read_lines
 from pahcl_track import Image, Outcome, Session, TrackerError
-from pahcl_track import delivery as delivery_module
 from pahcl_track.replay import Replayed, replay
 from pahcl_track.sent import Sent
-from support.trackers import PATIENCE_S, Failing, Positioned, Recorder, Stopping, StoppingPositioned, Waiting
+from support.trackers import (
+    Failing,
+    Positioned,
+    Recorder,
+    Stopping,
+    StoppingPositioned,
+)
 
 
 def test_everything_in_order_and_framed(make_run, tmp_path):

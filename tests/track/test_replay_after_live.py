@@ -2,12 +2,17 @@
 
 import pytest
 
-from oracles.journal_reader import read_lines
-from pahcl_track import Image, Outcome, Session, TrackerError
+from pahcl_track import TrackerError
 from pahcl_track import delivery as delivery_module
-from pahcl_track.replay import Replayed, replay
-from pahcl_track.sent import Sent
-from support.trackers import PATIENCE_S, Failing, Positioned, Recorder, Stopping, StoppingPositioned, Waiting
+from pahcl_track.replay import replay
+from support.trackers import (
+    Failing,
+    Positioned,
+    Recorder,
+    Stopping,
+    StoppingPositioned,
+    Waiting,
+)
 
 
 def test_what_the_tracker_did_not_get_during_the_run(record):

@@ -1,19 +1,13 @@
 """Runs that were resumed: what stands at the end, and what trackers have."""
 
-import csv
-import json
-import math
-from collections.abc import Callable
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oracles.journal_reader import appended, settled
-from pahcl_track import Histogram, Image, Outcome, Run, TrackerError, read_history
+from pahcl_track import Outcome, read_history
 from pahcl_track.events import Ended, Resumed, Row, Saved
-from pahcl_track.history import Reader, Sequel, _settled, as_logged
-from pahcl_track.journal import Journal
+from pahcl_track.history import Sequel, _settled, as_logged
+from support.tracked import row
 
 
 def test_what_a_resumption_made_void(tmp_path, write):

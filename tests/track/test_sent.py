@@ -2,12 +2,7 @@
 
 import pytest
 
-from oracles.journal_reader import read_lines
-from pahcl_track import Image, Outcome, Session, TrackerError
-from pahcl_track import delivery as delivery_module
-from pahcl_track.replay import Replayed, replay
 from pahcl_track.sent import Sent
-from support.trackers import PATIENCE_S, Failing, Positioned, Recorder, Waiting
 
 
 def test_a_note_is_there_as_soon_as_it_is_made(tmp_path):

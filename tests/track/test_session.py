@@ -8,10 +8,9 @@ import threading
 import pytest
 
 from oracles.journal_reader import read_lines, read_rows
-from pahcl_track import Outcome, Session, TrackerError, TrackingRequired, read_history
+from pahcl_track import Outcome, Session, read_history
 from pahcl_track.backends.journal import JournalTracker
-from pahcl_track.journal import Journal
-from support.trackers import Failing, Recorder, Waiting
+from support.trackers import Recorder
 
 
 def test_a_session_and_the_journal_alone_are_trackers_like_any(make_run, completed):

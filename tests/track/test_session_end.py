@@ -1,17 +1,13 @@
 """How a session ends, whoever ends it, and whoever interrupts that."""
 
-import json
-import logging
-import os
 import threading
 
 import pytest
 
-from oracles.journal_reader import read_lines, read_rows
-from pahcl_track import Outcome, Session, TrackerError, TrackingRequired, read_history
-from pahcl_track.backends.journal import JournalTracker
+from oracles.journal_reader import read_lines
+from pahcl_track import Outcome, Session, read_history
 from pahcl_track.journal import Journal
-from support.trackers import Failing, Recorder, Waiting
+from support.trackers import Recorder, Waiting
 
 
 def test_two_threads_that_finish_write_one_end(make_run, completed, journal_path):

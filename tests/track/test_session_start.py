@@ -1,15 +1,9 @@
 """Where a session begins: which journal, which identity, which process."""
 
-import json
-import logging
-import os
-import threading
-
 import pytest
 
 from oracles.journal_reader import read_lines, read_rows
 from pahcl_track import Outcome, Session, TrackerError, TrackingRequired, read_history
-from pahcl_track.backends.journal import JournalTracker
 from pahcl_track.journal import Journal
 from support.trackers import Failing, Recorder, Waiting
 

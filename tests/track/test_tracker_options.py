@@ -1,24 +1,16 @@
 """Options of trackers: given as text, of the types that the tracker declares."""
 
-import json
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from pahcl_track import (
-    NullTracker,
-    Tracker,
     TrackerError,
-    installed_trackers,
     load_tracker,
     parse_options,
 )
-from pahcl_track.discovery import InstalledTracker, declared_options
+from pahcl_track.discovery import declared_options
 from support.distributions import METHODS
-
 
 OPTIONS = f"""
 from pathlib import Path
