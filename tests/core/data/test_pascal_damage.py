@@ -131,5 +131,5 @@ def test_refuses_sets_without_recordings(make_pascal):
     root = make_pascal(NORMAL)
     (root / f"{NORMAL}.wav").unlink()
 
-    with pytest.raises(DataError, match="no WAV file of either set; get the recordings"):
+    with pytest.raises(DataError, match="no WAV file of either set; `pahcl data download pascal`"):
         read_pascal(root)
