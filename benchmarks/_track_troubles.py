@@ -234,9 +234,9 @@ def one_run(problem: Problem, trouble: str, number: int, steps: int) -> Result:
         session.finish(Outcome(status="completed"))
         waited_s += time.monotonic() - began
         missing = _missing(Path(folder), training.logged, listener.lost)
+    (account,) = session.accounts()
     over.set()
     logging.getLogger("pahcl_track").removeHandler(listener)
-    (account,) = session.accounts()
     return Result(
         trouble=trouble,
         same=training.weights == beside[0].weights,

@@ -71,6 +71,7 @@ def test_a_tracker_within_its_share_is_given_everything_meanwhile(run, completed
 def test_the_share_by_hand(monkeypatch):
     """0.2 s at once; then a second's work is paid for by 50 seconds, 1 of them already gone."""
     monkeypatch.setattr(delivery_module, "SHARE", 0.02)
+    monkeypatch.setattr(delivery_module, "_BURST_S", 0.2)
     clock = [100.0]
     monkeypatch.setattr(delivery_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     delivery = Delivery("mine", Recorder())

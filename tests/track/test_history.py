@@ -120,6 +120,22 @@ def test_a_reader_goes_on_where_it_left_off_and_leaves_what_is_not_ended(tmp_pat
     assert reader.unreadable == 0
 
 
+def test_a_line_that_lacks_its_break_alone_is_read_once(tmp_path, write):
+    """The disk was full before it; it comes with the next line, if there is one."""
+    write(row(1, a=1))
+    reader = Reader(tmp_path)
+    with (tmp_path / "journal.jsonl").open("a") as file:
+        file.write('{"n":2,"t":1.0,"step":2,"values":{"a":2}}')
+        file.flush()
+        first = list(reader.events())
+        file.write('\n{"n":3,"t":1.0,"step":3,"values":{"a":3}}\n')
+    second = list(reader.events())
+
+    assert [event.step for event in first[1:]] == [1, 2]
+    assert [event.step for event in second] == [3]
+    assert reader.unreadable == 0
+
+
 def test_the_last_mention_of_each_file(tmp_path, write):
     write(
         {"save": "a.pt", "kind": "checkpoint"},

@@ -39,7 +39,7 @@ PATIENCE = 20
 
 PAUSE_S = 15.0
 
-_BURST_S = 0.2  # what a tracker may take at once; the first call is often the longest
+_BURST_S = 0.05  # what a tracker may take at once, whatever its share
 _POLL_S = 0.05
 
 

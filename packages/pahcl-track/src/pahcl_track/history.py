@@ -83,7 +83,7 @@ class Reader:
         self._offset = 0
 
     def events(self) -> Iterator[Run | Event]:
-        """What has been written since the last time; a line without its end is left for the next.
+        """What has been written since the last time; a line that is not whole is left for the next.
 
         Raises:
             OSError: If there is no journal.
@@ -91,7 +91,7 @@ class Reader:
         with self.path.open("rb") as file:
             file.seek(self._offset)
             for line in file:
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") and not _is_whole(line):
                     return
                 self._offset += len(line)
                 if line.strip():
@@ -123,6 +123,14 @@ class Reader:
         if "run" in content:
             return _run(content["run"], self._directory)
         return None  # of a later version
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line lacks its line break alone, for which there was no room on the disk."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 class Sequel:

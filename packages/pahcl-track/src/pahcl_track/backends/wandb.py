@@ -11,6 +11,8 @@ What is unusual:
 import os
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -91,6 +93,10 @@ class WandbTracker:
             import wandb
         except ImportError as error:
             raise TrackerError(_MISSING) from error
+        threading.Thread(
+            target=_end_service, args=(self._finish_timeout_s,), name="pahcl-track-wandb-exit",
+            daemon=True,
+        ).start()  # fmt: skip
         mode = self._mode or os.environ.get("WANDB_MODE") or "online"
         try:
             if mode == "online" and not wandb.login(prompt=False):
@@ -215,6 +221,23 @@ class WandbTracker:
         with Pillow.open(io.BytesIO(image.data)) as opened:
             opened.load()
             return wandb.Image(opened, caption=image.caption, file_type=image.format.lower())
+
+
+def _end_service(patience_s: float) -> None:
+    """See that a program ends: at its exit wandb waits for its service, however long that takes.
+
+    It can take for ever: where a server does not answer, the service may miss that it is to end.
+    What it had to send is on disk all the same.
+    """
+    threading.main_thread().join()
+    time.sleep(patience_s)
+    from wandb.sdk import wandb_setup
+
+    service: Any = wandb_setup._singleton
+    for name in ("_connection", "_proc", "_process"):
+        service = getattr(service, name, None)
+    if service is not None:
+        service.kill()
 
 
 def _free(name: str) -> str:
