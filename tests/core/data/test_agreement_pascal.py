@@ -12,8 +12,9 @@ from pahcl_core.data.check import check_collection
 from pahcl_core.data.pascal import read_pascal
 from pahcl_core.data.pascal_names import parse_name
 from pahcl_core.data.pascal_timing import read_pascal_timing
-from pahcl_core.data.preparation import SignalConfig, prepare
+from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.splits import split_people
+from support.prepared import prepare
 
 pytestmark = pytest.mark.real_data
 

@@ -8,8 +8,9 @@ import soundfile
 from scipy.io import wavfile
 
 from pahcl_core.data.folder import read_folder
-from pahcl_core.data.preparation import SignalConfig, prepare
+from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.errors import DataError, SettingError
+from support.prepared import prepare
 from support.recordings import write_lines, write_wav
 
 

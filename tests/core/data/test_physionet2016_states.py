@@ -10,7 +10,8 @@ from scipy.io import savemat
 from pahcl_core.data.check import check_collection
 from pahcl_core.data.physionet2016 import read_physionet2016
 from pahcl_core.data.physionet2016_states import read_mat_states
-from pahcl_core.data.preparation import SignalConfig, prepare
+from pahcl_core.data.preparation import SignalConfig
+from support.prepared import prepare
 from support.recordings import write_states
 
 GOOD = [(1, "S1"), (201, "systole"), (401, "S2"), (601, "diastole"), (1601, "S1")]

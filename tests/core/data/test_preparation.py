@@ -1,17 +1,15 @@
 """From recordings to cycles: against SciPy, against the annotation, and whatever is damaged."""
 
-import threading
-import time
-
 import numpy as np
 import pytest
 from scipy import signal
 from scipy.io import wavfile
 
 from pahcl_core.data.circor import read_circor
-from pahcl_core.data.preparation import SignalConfig, prepare
+from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError
+from support.prepared import prepare
 
 CONFIG = SignalConfig(sample_rate=1000, low_hz=25.0, high_hz=400.0)
 BEATS = 6
@@ -219,19 +217,6 @@ def test_if_nothing_is_left_it_is_refused(tree):
         prepare(tree(one=(broken, None)), CONFIG)
 
 
-def test_the_result_does_not_depend_on_the_number_of_threads(synthetic):
-    """To the bit."""
-    one, problems = prepare(synthetic, CONFIG)
-    for num_workers in (1, 2, 5):
-        other, others_problems = prepare(synthetic, CONFIG, num_workers=num_workers)
-
-        assert other.recordings == one.recordings
-        assert other.sources == one.sources
-        assert others_problems == problems
-        for name in ("samples", "offsets", "recording", "bounds"):
-            assert getattr(other, name).tobytes() == getattr(one, name).tobytes()
-
-
 def test_every_recording_is_there_once_and_every_cycle_inside_its_own(synthetic):
     cycles, _ = prepare(synthetic, CONFIG)
 
@@ -243,45 +228,6 @@ def test_every_recording_is_there_once_and_every_cycle_inside_its_own(synthetic)
     assert cycles.offsets[-1] == len(cycles.samples)
     lengths = [-(-one.num_samples // 4) for one in cycles.recordings]  # 4000 to 1000 Hz
     assert np.diff(cycles.offsets).tolist() == lengths
-
-
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_progress_is_shown_every_recording(synthetic, num_workers):
-    shown = []
-
-    def watch(items, total):
-        assert total == len(synthetic.recordings)
-        for item in items:
-            shown.append(item)
-            yield item
-
-    prepare(synthetic, CONFIG, num_workers=num_workers, progress=watch)
-
-    assert len(shown) == len(synthetic.recordings)
-
-
-def test_an_interrupt_does_not_wait_for_what_has_not_begun(synthetic, mocker):
-    """Two threads have one recording each in hand when Ctrl-C comes; no further one is begun."""
-    interrupted = threading.Event()
-    begun = []
-
-    def read(path):
-        begun.append(path)
-        if len(begun) > 1:
-            interrupted.wait(timeout=10)
-            time.sleep(0.05)
-        return np.zeros(4000, dtype=np.float32), 4000
-
-    def interrupt(items, total):
-        yield next(iter(items))
-        interrupted.set()
-        raise KeyboardInterrupt
-
-    mocker.patch("pahcl_core.data.preparation.read_audio", side_effect=read)
-    with pytest.raises(KeyboardInterrupt):
-        prepare(synthetic, CONFIG, num_workers=2, progress=interrupt)
-
-    assert len(begun) < len(synthetic.recordings) // 2
 
 
 @pytest.mark.parametrize(

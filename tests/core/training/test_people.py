@@ -83,7 +83,8 @@ def test_a_pretraining_also_takes_who_has_no_label_and_a_fine_tuning_leaves_them
     assert set(by_seed.split.train) == set(everyone.split.train) - unlabelled
     assert by_seed.split.val == everyone.split.val
     assert by_seed.split.test == everyone.split.test
-    assert not unlabelled & {r.subject_id for r in by_file.cycles.recordings}
+    assert not unlabelled & {s.subject_id for s in by_file.collection.subjects}
+    assert not unlabelled & {*by_file.split.train, *by_file.split.val, *by_file.split.test}
 
 
 @pytest.mark.parametrize("seed", [0, 7])

@@ -26,7 +26,8 @@ ExperimentName = Annotated[
 ]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 NumWorkers = Annotated[
-    int | None, typer.Option("--num-workers", help="Threads that read recordings.")
+    int | None,
+    typer.Option("--num-workers", help="Processes that prepare recordings.  [one per core]"),
 ]
 Set = Annotated[
     list[str] | None,

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from pahcl_cli import options
-from pahcl_cli.commands import data_download
+from pahcl_cli.commands import data_download, data_prepare
 
 app = typer.Typer(help="Make and check collections of recordings.", no_args_is_help=True)
 synth = typer.Typer(help="Write a synthetic collection in a native layout.", no_args_is_help=True)
 app.add_typer(synth, name="synth")
 app.command("download")(data_download.download)
+app.command("prepare")(data_prepare.prepare)
 
 
 @synth.callback()

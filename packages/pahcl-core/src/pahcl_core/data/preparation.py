@@ -1,8 +1,8 @@
-"""From recordings on disk to cycles in memory: read, resample, filter, scale, segment."""
+"""One pass over a recording: read, segment, resample, filter, scale; in memory, from one file."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +10,8 @@ from jaxtyping import Float32, Float64
 
 from pahcl_core.data.annotation import read_annotation
 from pahcl_core.data.audio import read_audio
-from pahcl_core.data.collection import Collection, Problem, Recording
-from pahcl_core.data.cycle_set import CycleSet, CycleSource
+from pahcl_core.data.collection import Problem, Recording
+from pahcl_core.data.cycle_set import CycleSource
 from pahcl_core.errors import DataError
 from pahcl_core.signal.cycles import Cycles, cycles_from_states
 from pahcl_core.signal.emissions import MIN_SAMPLE_RATE
@@ -49,62 +49,44 @@ class SignalConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Prepared:
+class Remark:
+    """Something about a recording that could not be used, whatever its file is called."""
+
+    of: Literal["recording", "annotation"]
+    row: int | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedRecording:
+    """A recording as a model may see it."""
+
     samples: Float32[np.ndarray, "samples"]
+    """At the rate wanted, in the band wanted, its spread 1; empty if it cannot be used."""
+
     bounds_s: Float64[np.ndarray, "cycles 5"]
+    """Seconds; as `Cycles` has them, or four equal onsets and an end where phases are unknown."""
+
     source: CycleSource
-    problems: tuple[Problem, ...]
+    remarks: tuple[Remark, ...]
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it could be read."""
+        return len(self.samples) > 0
 
 
-def prepare(
-    collection: Collection,
-    config: SignalConfig,
-    *,
-    num_workers: int = 0,
-    progress: Progress = lambda items, total: items,
-) -> tuple[CycleSet, tuple[Problem, ...]]:
-    """Read and segment every recording of a collection.
+def prepare_recording(recording: Recording, config: SignalConfig) -> PreparedRecording:
+    """Read a recording and make it what `config` says.
 
-    Args:
-        collection: What to read.
-        config: How.
-        num_workers: Threads; 0 or 1 for none. The result does not depend on it.
-        progress: Shown the recordings as they are done.
-
-    Returns:
-        The cycles, and what could not be used of recordings that were damaged after all.
-
-    Raises:
-        DataError: If not a single cycle is left.
+    Damage is no error here: what could not be used is in the remarks.
     """
-
-    def one(recording: Recording) -> _Prepared | Problem:
-        return _prepare_one(recording, config, root=collection)
-
-    if num_workers > 1:
-        with ThreadPoolExecutor(num_workers) as pool:
-            results = pool.map(one, collection.recordings)
-            try:
-                prepared = list(progress(results, len(collection.recordings)))
-            except BaseException:  # such as Ctrl-C: what has not begun is not waited for
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    else:
-        results = map(one, collection.recordings)
-        prepared = list(progress(results, len(collection.recordings)))
-    return _pack(collection, config, prepared)
-
-
-def _prepare_one(
-    recording: Recording, config: SignalConfig, *, root: Collection
-) -> _Prepared | Problem:
     try:
         samples, sample_rate = read_audio(recording.path)
     except DataError as error:
-        file = recording.path.relative_to(root.root).as_posix()
-        reason = str(error).removeprefix(f"{recording.path}: ") + "; the recording was left out"
-        return Problem(file=file, reason=reason)
-    cycles, source, problems = _segment(recording, samples, config, root=root)
+        reason = f"{_without(recording.path, error)}; the recording was left out"
+        return _unusable(Remark(of="recording", row=None, reason=reason))
+    cycles, source, remarks = _segment(recording, samples, config)
     samples = resample(samples, from_rate=sample_rate, to_rate=config.sample_rate)
     filtered = bandpass(
         samples, sample_rate=config.sample_rate, low_hz=config.low_hz, high_hz=config.high_hz
@@ -113,30 +95,63 @@ def _prepare_one(
     bounds_s = _plausible(cycles, duration_s)
     if len(bounds_s) == 0:
         bounds_s, source = _windows(duration_s), "windows"
-    return _Prepared(
-        samples=normalise(filtered), bounds_s=bounds_s, source=source, problems=tuple(problems)
+    return PreparedRecording(
+        samples=normalise(filtered), bounds_s=bounds_s, source=source, remarks=remarks
+    )
+
+
+def _unusable(remark: Remark) -> PreparedRecording:
+    return PreparedRecording(
+        samples=np.zeros(0, dtype=np.float32),
+        bounds_s=np.zeros((0, 5)),
+        source="windows",
+        remarks=(remark,),
     )
 
 
 def _segment(
-    recording: Recording,
-    samples: Float32[np.ndarray, "samples"],
-    config: SignalConfig,
-    *,
-    root: Collection,
-) -> tuple[Cycles, CycleSource, Sequence[Problem]]:
-    problems: Sequence[Problem] = ()
+    recording: Recording, samples: Float32[np.ndarray, "samples"], config: SignalConfig
+) -> tuple[Cycles, CycleSource, tuple[Remark, ...]]:
+    remarks: tuple[Remark, ...] = ()
     if config.cycles == "annotation" and recording.states_path is not None:
-        file = recording.states_path.relative_to(root.root).as_posix()
-        states, problems = read_annotation(recording, file=file)
-        cycles = cycles_from_states(states.start_s, states.end_s, states.state)
+        cycles, remarks = _annotated(recording)
         if len(cycles) > 0:
-            return cycles, "annotation", problems
+            return cycles, "annotation", remarks
     # From the sound at its own rate: what a run resamples to does not move its cycles.
     if recording.sample_rate < MIN_SAMPLE_RATE:
-        return Cycles(bounds_s=np.zeros((0, 5))), "segmentation", problems
+        return Cycles(bounds_s=np.zeros((0, 5))), "segmentation", remarks
     found = segment_states(samples, sample_rate=recording.sample_rate)
-    return found.cycles, "segmentation", problems
+    return found.cycles, "segmentation", remarks
+
+
+def _annotated(recording: Recording) -> tuple[Cycles, tuple[Remark, ...]]:
+    try:
+        states, problems = read_annotation(recording, file="")
+    except DataError as error:
+        assert recording.states_path is not None, "the caller has looked"
+        reason = f"{_without(recording.states_path, error)}; the annotation was left out"
+        nothing = Cycles(bounds_s=np.zeros((0, 5)))
+        return nothing, (Remark(of="annotation", row=None, reason=reason),)
+    cycles = cycles_from_states(states.start_s, states.end_s, states.state)
+    remarks = (Remark(of="annotation", row=one.row, reason=one.reason) for one in problems)
+    return cycles, tuple(remarks)
+
+
+def _without(path: object, error: DataError) -> str:
+    """The message, less the file's name, which is said elsewhere."""
+    return str(error).removeprefix(f"{path}: ")
+
+
+def problems_of(
+    recording: Recording, remarks: Sequence[Remark], *, root: Path
+) -> tuple[Problem, ...]:
+    """The remarks with the names of the files they are about, relative to `root`."""
+    problems: list[Problem] = []
+    for remark in remarks:
+        path = recording.path if remark.of == "recording" else recording.states_path
+        file = "" if path is None else path.relative_to(root).as_posix()
+        problems.append(Problem(file=file, row=remark.row, reason=remark.reason))
+    return tuple(problems)
 
 
 def _plausible(cycles: Cycles, duration_s: float) -> Float64[np.ndarray, "kept 5"]:
@@ -156,36 +171,3 @@ def _windows(duration_s: float) -> Float64[np.ndarray, "windows 5"]:
     starts = np.arange(max(1, int(duration_s)), dtype=np.float64)
     ends = np.minimum(starts + 1.0, duration_s)
     return np.column_stack([starts, starts, starts, starts, ends])
-
-
-def _pack(
-    collection: Collection, config: SignalConfig, prepared: Sequence[_Prepared | Problem]
-) -> tuple[CycleSet, tuple[Problem, ...]]:
-    usable = [
-        (recording, one)
-        for recording, one in zip(collection.recordings, prepared, strict=True)
-        if isinstance(one, _Prepared)
-    ]
-    problems: list[Problem] = []
-    for one in prepared:
-        problems.extend([one] if isinstance(one, Problem) else one.problems)
-    if not usable:
-        raise DataError(f"{collection.root}: not one of its recordings can be used")
-    lengths = [len(one.samples) for _, one in usable]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    bounds = [
-        offset + np.rint(one.bounds_s * config.sample_rate).astype(np.int64)
-        for offset, (_, one) in zip(offsets[:-1], usable, strict=True)
-    ]
-    cycles = CycleSet(
-        recordings=tuple(recording for recording, _ in usable),
-        sources=tuple(one.source for _, one in usable),
-        sample_rate=config.sample_rate,
-        samples=np.concatenate([one.samples for _, one in usable]),
-        offsets=offsets,
-        recording=np.repeat(np.arange(len(usable)), [len(rows) for rows in bounds]).astype(
-            np.int64
-        ),
-        bounds=np.concatenate(bounds),
-    )
-    return cycles, tuple(problems)

@@ -19,6 +19,7 @@ from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
+from pahcl_core.training.augmentation import augmented
 from pahcl_core.training.checkpoint import (
     Checkpoint,
     encoder_from,
@@ -26,6 +27,7 @@ from pahcl_core.training.checkpoint import (
     load_fitting,
 )
 from pahcl_core.training.device import reproducible, resolve_device
+from pahcl_core.training.draws import Draw
 from pahcl_core.training.evaluation import (
     CycleClassifier,
     Predictions,
@@ -41,7 +43,7 @@ from pahcl_core.training.reporting import Guarded
 from pahcl_core.training.run_directory import run_directory, write_json
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.versions import versions
-from pahcl_core.training.windows import WindowSource, augmented
+from pahcl_core.training.windows import WindowSource
 from pahcl_track import Run, Tracker, Value
 
 log = logging.getLogger(__name__)
@@ -163,7 +165,12 @@ class _Finetuning:
         self.train_ids = _train_ids(config, cohort, self.task)
         self.train_cycles = cohort.cycles.of_subjects(self.train_ids)
         self.labels = _cycle_labels(cohort, self.task)
-        self.source = WindowSource(cohort.cycles, window_s=config.encoder.window_s, device=device)
+        self.source = WindowSource(
+            cohort.cycles,
+            window_s=config.encoder.window_s,
+            band_hz=(config.signal.low_hz, config.signal.high_hz),
+            device=device,
+        )
         self.encoder = self._initial_encoder().to(device)
         classifier = Classifier(
             config.encoder.width, len(self.task.classes), dropout=config.encoder.dropout
@@ -171,7 +178,7 @@ class _Finetuning:
         self.heads = nn.ModuleDict({"classifier": classifier}).to(device)
         self.model = CycleClassifier(self.encoder, classifier)
         self.weights = self._class_weights().to(device)
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.epoch = 0
         self.seen: list[_Seen] = []
 
     def _initial_encoder(self) -> Encoder:
@@ -191,14 +198,16 @@ class _Finetuning:
         weights = np.where(count > 0, rarity**self.config.class_weight_power, 1.0)
         return torch.from_numpy(weights.astype(np.float32))
 
-    def begin_epoch(self) -> None:
+    def begin_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
         self.model.train()
         if self.config.linear_eval:
             self.encoder.eval()  # its running statistics stay as they are, too
         self.seen = []
 
     def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
-        windows = augmented(self.source, batch, self.config.augmentation, self.generator)
+        draw = Draw(self.config.seed, self.epoch)
+        windows = augmented(self.source, batch, self.config.augmentation, draw)
         labels = torch.from_numpy(self.labels[batch]).to(self.device)
         logits = self.model(windows)
         loss = F.cross_entropy(logits, labels, weight=self.weights)
@@ -341,9 +350,10 @@ def _train_ids(config: FinetuneConfig, cohort: Cohort, task: Task) -> tuple[str,
 
 
 def _cycle_labels(cohort: Cohort, task: Task) -> Int64[np.ndarray, "cycles"]:
-    """The class of each cycle: that of its recording."""
+    """The class of each cycle: that of its recording; -1 where it has none and is in no split."""
     by_recording = [
-        task.class_index(recording.labels[task.label]) for recording in cohort.cycles.recordings
+        task.class_index(recording.labels[task.label]) if task.label in recording.labels else -1
+        for recording in cohort.cycles.recordings
     ]
     labels: Int64[np.ndarray, "cycles"] = np.array(by_recording, dtype=np.int64)[
         cohort.cycles.recording

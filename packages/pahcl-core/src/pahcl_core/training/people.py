@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from pahcl_core.data.collection import Collection, Problem, Subject
 from pahcl_core.data.cycle_set import CycleSet
-from pahcl_core.data.preparation import Progress, prepare
+from pahcl_core.data.preparation import Progress
 from pahcl_core.data.readers import READERS, CollectionName
-from pahcl_core.data.splits import Split, read_split, split_people
+from pahcl_core.data.splits import Split, having_labels, read_split, split_everyone
+from pahcl_core.data.store import prepare
 from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import DataError
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig, ReadingConfig
@@ -24,6 +25,8 @@ class Cohort:
 
     collection: Collection
     cycles: CycleSet
+    """Of the whole collection, also of those who are in no split."""
+
     split: Split
     problems: tuple[Problem, ...]
 
@@ -58,13 +61,17 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
     )
     labels = (reader.split_by, *reader.also)
     split = _split(collection, labels, config)
+    cycles, found = prepare(
+        collection,
+        config.signal,
+        store=config.prepared,
+        num_workers=config.num_workers,
+        progress=progress,
+    )
+    refuse_damage(collection, cycles, found, config.reading)
     if isinstance(config, FinetuneConfig):
         collection = _labelled(collection, labels)
         split = _among(collection.subjects, split)
-    cycles, found = prepare(
-        collection, config.signal, num_workers=config.num_workers, progress=progress
-    )
-    _refuse_damage(collection, cycles, found, config.reading)
     problems = (*collection.problems, *found)
     _tell(problems)
     log.info(
@@ -81,8 +88,8 @@ def _collection_of(config: FinetuneConfig | PretrainConfig) -> CollectionName:
 
 
 def _labelled(collection: Collection, labels: Sequence[str]) -> Collection:
-    """Without those who cannot be scored: some of PASCAL's recordings have no class of the task."""
-    subjects = tuple(s for s in collection.subjects if all(one in s.labels for one in labels))
+    """Without those who cannot be scored."""
+    subjects = having_labels(collection.subjects, labels)
     known = {subject.subject_id for subject in subjects}
     recordings = tuple(r for r in collection.recordings if r.subject_id in known)
     return replace(collection, subjects=subjects, recordings=recordings)
@@ -91,22 +98,11 @@ def _labelled(collection: Collection, labels: Sequence[str]) -> Collection:
 def _split(
     collection: Collection, labels: Sequence[str], config: FinetuneConfig | PretrainConfig
 ) -> Split:
-    """Whoever has no label to be dealt out by is trained on, if nobody of theirs is held out."""
-    labelled = _labelled(collection, labels).subjects
     if config.split.file is not None:
         return read_split(config.split.file, collection.subjects)
-    split = split_people(
-        labelled,
-        label=labels[0],
-        also=labels[1:],
-        seed=config.seed,
-        fractions=config.split.fractions,
+    return split_everyone(
+        collection.subjects, labels=labels, seed=config.seed, fractions=config.split.fractions
     )
-    person = {subject.subject_id: subject.person_id for subject in collection.subjects}
-    held_out = {person[one] for one in (*split.val, *split.test)}
-    dealt = {subject.subject_id for subject in labelled}
-    others = [s for s in person if s not in dealt and person[s] not in held_out]
-    return replace(split, train=tuple(sorted((*split.train, *others))))
 
 
 def _among(subjects: Sequence[Subject], split: Split) -> Split:
@@ -118,10 +114,14 @@ def _among(subjects: Sequence[Subject], split: Split) -> Split:
     return Split(train=train, val=val, test=test)
 
 
-def _refuse_damage(
+def refuse_damage(
     collection: Collection, cycles: CycleSet, found: Sequence[Problem], reading: ReadingConfig
 ) -> None:
-    """Hold damage in the samples to the limits that the reader holds damaged headers to."""
+    """Hold damage in the samples to the limits that the reader holds damaged headers to.
+
+    Raises:
+        DataError: If there is more, with the first.
+    """
     usable = {recording.recording_id for recording in cycles.recordings}
     lost = [one for one in collection.recordings if one.recording_id not in usable]
     if not lost:

@@ -6,10 +6,11 @@ from typing import Literal
 
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.readers import MAX_DAMAGED, CollectionName
+from pahcl_core.data.splits import FRACTIONS, SEED
 from pahcl_core.data.tasks import task_named
 from pahcl_core.models.encoder import EncoderConfig
+from pahcl_core.training.augmentation import AugmentationConfig
 from pahcl_core.training.optimisation import OptimiserConfig
-from pahcl_core.training.windows import AugmentationConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -18,9 +19,9 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 class SplitConfig:
     """How people are dealt out; always whole persons, stratified by every label."""
 
-    train: float = 0.6
-    val: float = 0.2
-    test: float = 0.2
+    train: float = FRACTIONS[0]
+    val: float = FRACTIONS[1]
+    test: float = FRACTIONS[2]
 
     file: Path | None = None
     """Take the split of an earlier run from its `splits.json` instead."""
@@ -85,6 +86,37 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PrepareConfig:
+    """What `pahcl data prepare` is given; a run with the same settings finds what it made."""
+
+    data_dir: Path
+    """The collection as downloaded."""
+
+    collection: CollectionName = "circor"
+    """Which one it is."""
+
+    output_dir: Path = Path("outputs")
+    num_workers: int = 0
+    """Processes, 0 for one per core."""
+
+    store: Path | None = None
+    """By default `.prepared` in `output_dir`."""
+
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
+    signal: SignalConfig = field(default_factory=SignalConfig)
+
+    @property
+    def prepared(self) -> Path:
+        """Where the store is."""
+        return prepared_below(self.output_dir) if self.store is None else self.store
+
+
+def prepared_below(output_dir: Path) -> Path:
+    """The store that the runs of a folder share, where none is named."""
+    return output_dir / ".prepared"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FinetuneConfig:
     """A fine-tuning run."""
 
@@ -96,10 +128,13 @@ class FinetuneConfig:
     experiment_name: str = ""
     """Folder below `output_dir`; empty for the task and the kind of run."""
 
-    seed: int = 42
+    seed: int = SEED
     device: Device = "auto"
-    num_workers: int = 2
-    """Threads that read recordings; the result does not depend on it."""
+    num_workers: int = 0
+    """Processes that prepare recordings, 0 for one per core; the result does not depend on it."""
+
+    store: Path | None = None
+    """Holds prepared recordings for all runs; by default `.prepared` in `output_dir`."""
 
     pretrained: Path | None = None
     """Checkpoint of `pretrain` (or of an earlier fine-tuning) whose encoder to start from."""
@@ -135,6 +170,11 @@ class FinetuneConfig:
             raise ValueError(
                 f"class_weight_power must be at least 0, got {self.class_weight_power}"
             )
+
+    @property
+    def prepared(self) -> Path:
+        """Where the store is."""
+        return prepared_below(self.output_dir) if self.store is None else self.store
 
     @property
     def name(self) -> str:
@@ -184,12 +224,15 @@ class PretrainConfig:
 
     output_dir: Path = Path("outputs")
     experiment_name: str = "pretrain"
-    seed: int = 42
+    seed: int = SEED
     """The same seed and split as the fine-tuning's leave the same persons out."""
 
     device: Device = "auto"
-    num_workers: int = 2
-    """Threads that read recordings; the result does not depend on it."""
+    num_workers: int = 0
+    """Processes that prepare recordings, 0 for one per core; the result does not depend on it."""
+
+    store: Path | None = None
+    """Holds prepared recordings for all runs; by default `.prepared` in `output_dir`."""
 
     train_on: Literal["train", "all"] = "train"
     """Leave out whom a fine-tuning with this seed validates and tests on, or use everyone."""
@@ -202,6 +245,11 @@ class PretrainConfig:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     training: ScheduleConfig = field(default_factory=ScheduleConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+    @property
+    def prepared(self) -> Path:
+        """Where the store is."""
+        return prepared_below(self.output_dir) if self.store is None else self.store
 
     @property
     def name(self) -> str:

@@ -1,0 +1,75 @@
+"""Names for prepared recordings that change with whatever could change their content."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from pahcl_core.data.collection import Recording
+from pahcl_core.data.preparation import SignalConfig
+
+_CHUNK = 1 << 20
+_SUFFIXES = (".py", ".npz", ".json")
+_MAKERS = ("pahcl_core.signal", "pahcl_core.data")
+_LIBRARIES = ("numpy", "scipy")
+
+
+def settings_key(config: SignalConfig) -> str:
+    """A name for how recordings are prepared: the settings, this code, and what it computes with.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    settings = json.dumps(asdict(config), sort_keys=True)
+    return hashlib.sha256(f"{settings}\n{_code()}".encode()).hexdigest()[:16]
+
+
+def recording_key(recording: Recording) -> str:
+    """A name for what a recording's files hold, whatever they are called.
+
+    The bytes are read, since a date or a size may stay the same when the content does not.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for path in (recording.path, recording.states_path):
+        digest.update(b"nothing" if path is None else path.suffix.lower().encode())
+        digest.update(b"" if path is None else _content(path))
+    return digest.hexdigest()[:32]
+
+
+def _content(path: Path) -> bytes:
+    """Of a file, as a hash; of one that cannot be read, why not."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}".encode()
+    return digest.digest()
+
+
+@cache
+def _code() -> str:
+    """A hash of every module and parameter that has a part in preparing a recording.
+
+    A change in a comment is taken for a change, too: that costs a minute, a stale store a paper.
+    """
+    digest = hashlib.sha256()
+    for library in _LIBRARIES:
+        digest.update(f"{library} {version(library)}\n".encode())
+    for package in _MAKERS:
+        for file in sorted(_modules(files(package)), key=lambda one: one.name):
+            digest.update(f"{package}/{file.name}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _modules(package: Traversable) -> list[Traversable]:
+    return [one for one in package.iterdir() if one.name.endswith(_SUFFIXES)]
