@@ -1,10 +1,18 @@
 """The store: complete or not there, never stale, the same bytes however it came about."""
 
 import errno
+import hashlib
 import json
 import multiprocessing
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,8 +101,6 @@ def test_arrays_are_what_numpy_says_they_are(root, tmp_path):
     assert [row["id"] for row in index["recordings"]] == [
         one.recording_id for one in cycles.recordings
     ]
-    import hashlib
-
     for name, digest in index["arrays"].items():
         assert hashlib.sha256((folder / f"{name}.npy").read_bytes()).hexdigest() == digest
 
@@ -118,8 +124,6 @@ def test_few_recordings_are_not_worth_processes(root, tmp_path, prepared):
 @pytest.mark.parametrize("suffix", [".wav", ".tsv"])
 def test_what_has_changed_is_prepared_anew(root, tmp_path, suffix):
     """One bit of one file, its size and date as before."""
-    import os
-
     prepare(read_circor(root), CONFIG, store=tmp_path / "store")
     victim = sorted((root / "training_data").glob(f"*{suffix}"))[2]
     before = victim.stat()
@@ -146,8 +150,6 @@ def test_what_has_changed_is_prepared_anew(root, tmp_path, suffix):
     ids=lambda changes: next(iter(changes)),
 )
 def test_other_settings_are_another_collection(root, tmp_path, changes):
-    from dataclasses import replace
-
     other = replace(CONFIG, **changes)
     prepare(read_circor(root), CONFIG, store=tmp_path / "store")
 
@@ -381,8 +383,6 @@ def test_a_store_that_cannot_be_written_to(root, tmp_path):
 
 def test_what_a_killed_merge_left_is_cleared_away(root, tmp_path):
     """Also a file half-written long ago."""
-    import os
-
     collection = read_circor(root)
     prepare(collection, CONFIG, store=tmp_path / "fresh")
     name = collection_of(tmp_path / "fresh").name
@@ -410,8 +410,57 @@ def test_a_worker_that_is_killed(root, tmp_path, monkeypatch):
         prepare(read_circor(root), CONFIG, store=tmp_path / "store", num_workers=2)
 
 
-def die(entry, config, parts):
-    import os
-    import signal
-
+def die(entry, config, parts, parent):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+ORPHANS = """
+import os, signal, sys, time
+from pathlib import Path
+from pahcl_core.data import store
+from pahcl_core.data.circor import read_circor
+from pahcl_core.data.preparation import SignalConfig
+
+store._WORTH_PROCESSES_S = 0
+
+def killed(items, total):
+    for item in items:
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield item
+
+store.prepare(
+    read_circor(Path(sys.argv[1])), SignalConfig(), store=Path(sys.argv[2]), num_workers=2,
+    progress=killed,
+)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+def test_workers_end_with_the_process_they_work_for(root, tmp_path):
+    """Also where it is killed and cannot tell them."""
+    mark = f"PAHCL_TEST_MARK={tmp_path.name}"
+    name, value = mark.split("=")
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHANS, str(root), str(tmp_path / "store")],
+        env={**os.environ, name: value},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+    until = time.monotonic() + 20
+    while (left := processes_marked(mark)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left == []
+
+
+def processes_marked(mark):
+    """Numbers of the processes that have this in their environment."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in one.read_bytes():
+                found.append(one.parent.name)
+        except OSError:
+            continue
+    return found

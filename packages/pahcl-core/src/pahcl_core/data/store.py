@@ -9,6 +9,7 @@ the recordings prepared so far among the parts. Several processes may prepare at
 """
 
 import errno
+import os
 import random
 import re
 import shutil
@@ -24,6 +25,7 @@ import joblib
 
 from pahcl_core.data.collection import Collection, Problem, Recording
 from pahcl_core.data.cycle_set import CycleSet
+from pahcl_core.data.orphans import end_with
 from pahcl_core.data.preparation import Progress, SignalConfig, prepare_recording
 from pahcl_core.data.store_key import recording_key, settings_key
 from pahcl_core.data.store_merge import Entry, collection_key, merge, open_collection
@@ -188,7 +190,8 @@ def _prepare_missing(
     wanted = num_workers or joblib.cpu_count()
     workers = wanted if sound_s > _WORTH_PROCESSES_S else 1
     with joblib.Parallel(n_jobs=workers, return_as="generator") as pool:
-        done = pool(joblib.delayed(_prepare_one)(entry, config, parts) for entry in todo)
+        work = joblib.delayed(_prepare_one)
+        done = pool(work(entry, config, parts, os.getpid()) for entry in todo)
         _exhaust(progress(done, len(todo)))
 
 
@@ -197,8 +200,9 @@ def _exhaust(items: Iterable[Any]) -> None:
         pass
 
 
-def _prepare_one(entry: Entry, config: SignalConfig, parts: Parts) -> None:
+def _prepare_one(entry: Entry, config: SignalConfig, parts: Parts, parent: int) -> None:
     """In a worker: make a part, unless another process has made it meanwhile."""
+    end_with(parent)
     if entry.key in parts:
         return
     prepared = prepare_recording(entry.recording, config)

@@ -1,9 +1,11 @@
 """Bringing recordings to one rate and one band, without shifting anything in time."""
 
+from functools import cache
 from math import gcd
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from scipy import signal
 
 _ORDER = 2  # of each edge and pass; zero-phase filtering runs it twice
@@ -30,8 +32,23 @@ def resample(
     if from_rate == to_rate:
         return samples
     factor = gcd(from_rate, to_rate)
-    resampled = signal.resample_poly(samples, to_rate // factor, from_rate // factor)
+    up, down = to_rate // factor, from_rate // factor
+    # The stubs know of windows by name alone.
+    window: Any = _resampler(up, down)
+    resampled: Float64[np.ndarray, "resampled"] = signal.resample_poly(
+        samples, up, down, window=window
+    )
     return resampled.astype(np.float32)
+
+
+@cache
+def _resampler(up: int, down: int) -> Float64[np.ndarray, "taps"]:
+    """The filter that `resample_poly` would design anew at each call."""
+    highest = max(up, down)
+    taps: Float64[np.ndarray, "taps"] = signal.firwin(
+        20 * highest + 1, 1 / highest, window=("kaiser", 5.0)
+    )
+    return taps
 
 
 def bandpass(
@@ -55,12 +72,15 @@ def bandpass(
         raise ValueError(
             f"a band of {low_hz}–{high_hz} Hz does not fit below half of {sample_rate} Hz"
         )
-    sections = signal.butter(
-        _ORDER, [low_hz, high_hz], btype="bandpass", fs=sample_rate, output="sos"
-    )
+    sections = _band(sample_rate, low_hz, high_hz)
     # The transient of the lower edge dies out within its period; reflect two of them at each end.
     padding = min(len(samples) - 1, int(2 * sample_rate / low_hz))
     return signal.sosfiltfilt(sections, samples, padlen=padding).astype(np.float32)
+
+
+@cache
+def _band(sample_rate: int, low_hz: float, high_hz: float) -> Float64[np.ndarray, "sections 6"]:
+    return signal.butter(_ORDER, [low_hz, high_hz], btype="bandpass", fs=sample_rate, output="sos")
 
 
 def normalise(samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "samples"]:

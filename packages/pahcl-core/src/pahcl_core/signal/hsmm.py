@@ -127,7 +127,8 @@ def _entry_scores(
         reached += candidates.log_probability
         best = np.maximum.reduceat(reached, candidates.first_of_pair, axis=1)
         ended = best.reshape(count, num_rhythms, NUM_STATES) + emitted[start:stop, None]
-        following = np.roll(ended, 1, axis=2)
+        following = np.empty_like(ended)
+        following[:, :, 1:] = ended[:, :, :-1]
         following[:, :, 0] = (ended[:, :, NUM_STATES - 1, None] + model.log_change).max(axis=1)
         following -= emitted[start:stop, None]
         entry[longest + start : longest + stop] = following.reshape(count, num_pairs)

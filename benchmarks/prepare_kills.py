@@ -1,0 +1,136 @@
+"""A preparation killed again and again at random moments ends with the store of one left alone.
+
+    PAHCL_REAL_DATA=DATA python benchmarks/prepare_kills.py [--json]
+
+Each round begins with an empty store. A process prepares real recordings with two workers and is
+killed with SIGKILL after a random time, again and again, until one gets to its end; the times reach
+from its start to after its end, so that it is hit while it hashes, prepares, writes and merges.
+Then the store is compared, byte for byte, with that of a process that nobody disturbed.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from _checks import Check, report
+
+_PROGRAM = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.readers import READERS
+from pahcl_core.data.store import prepare
+
+root, store, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+collection = READERS["circor"].read(root, max_damaged=1.0, strict=False)
+collection = replace(collection, recordings=collection.recordings[:count])
+print("ready", flush=True)
+prepare(collection, SignalConfig(cycles="segmentation"), store=store, num_workers=2)
+"""
+_GRACE_S = 20.0  # for workers to notice that nobody waits for them
+
+
+def main() -> int:
+    """Kill, compare, report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    parser.add_argument("--kills", type=int, default=100, help="in all (100)")
+    parser.add_argument("--recordings", type=int, default=100, help="to prepare (100)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (0)")
+    options = parser.parse_args()
+    data = os.environ.get("PAHCL_REAL_DATA")
+    if not data:
+        print("PAHCL_REAL_DATA is not set: it names the folder with circor/", file=sys.stderr)
+        return 2
+    rng = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", _PROGRAM, str(Path(data) / "circor")]
+        count = str(options.recordings)
+        began = time.monotonic()
+        subprocess.run([*command, f"{folder}/alone", count], check=True, capture_output=True)
+        whole_s = time.monotonic() - began
+        wanted = _content(Path(folder) / "alone")
+        kills = rounds = different = unfinished = left_over = 0
+        while kills < options.kills:
+            store = Path(folder) / f"round{rounds}"
+            rounds += 1
+            while True:
+                ended = _run(
+                    [*command, str(store), count],
+                    # The last kills of a round come late, when little is left to do.
+                    kill_after_s=rng.random() * 0.7 * whole_s if kills < options.kills else None,
+                )
+                if ended:
+                    break
+                kills += 1
+            different += _content(store) != wanted
+            unfinished += sum(1 for _ in store.glob(".*.unfinished"))
+            left_over += sum(1 for path in store.rglob("*.npz"))
+    orphans = _orphans(folder)
+    lines = [
+        f"{kills} kills in {rounds} rounds of {options.recordings} recordings; one left alone "
+        f"took {whole_s:.1f} s"
+    ]
+    checks = [
+        Check(name="rounds that ended with another store", value=different, most=0),
+        Check(name="unfinished collections left", value=unfinished, most=0),
+        Check(name="parts left", value=left_over, most=0),
+        Check(name="workers that did not end", value=orphans, most=0),
+    ]
+    return report(checks, as_json=options.json, table="\n".join(lines))
+
+
+def _run(command: list[str], *, kill_after_s: float | None) -> bool:
+    """Whether it got to its end."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        process.wait(timeout=kill_after_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    finally:
+        process.stdout.close()
+    process.wait()
+    if process.returncode not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"a preparation ended with {process.returncode}")
+    return process.returncode == 0
+
+
+def _content(store: Path) -> dict[str, str]:
+    """Hashes of the files of the collections in a store."""
+    files = (path for path in store.glob("circor-*/*"))
+    return {
+        f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def _orphans(folder: str) -> int:
+    """Processes still at work for one of the stores, after some grace; Linux only."""
+    until = time.monotonic() + _GRACE_S
+    while True:
+        found = 0
+        for one in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = one.read_bytes()
+            except OSError:
+                continue
+            found += b"loky" in line or folder.encode() in line
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
