@@ -3,20 +3,17 @@
 import os
 import threading
 import time
-from functools import cache
 
 _EVERY_S = 0.5
 
 
-@cache
 def end_with(parent: int) -> None:
-    """In a worker: end, at once and without a word, when the process `parent` is gone.
+    """In a worker, as it begins: end without a word when the process `parent` is gone.
 
     A process that is killed cannot tell its workers; idle ones would wait minutes for work. Where
     a child cannot see that its parent is gone (Windows), they do.
     """
-    if os.getpid() != parent:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _watch(parent: int) -> None:

@@ -189,10 +189,17 @@ def _prepare_missing(
     _require_room(parts.directory, sound_s * config.sample_rate)
     wanted = num_workers or joblib.cpu_count()
     workers = wanted if sound_s > _WORTH_PROCESSES_S else 1
-    with joblib.Parallel(n_jobs=workers, return_as="generator") as pool:
-        work = joblib.delayed(_prepare_one)
-        done = pool(work(entry, config, parts, os.getpid()) for entry in todo)
+    work = joblib.delayed(_prepare_one)
+    with joblib.Parallel(n_jobs=workers, return_as="generator", **_watchful(workers)) as pool:
+        done = pool(work(entry, config, parts) for entry in todo)
         _exhaust(progress(done, len(todo)))
+
+
+def _watchful(workers: int) -> dict[str, Any]:
+    """How processes are told to end with this one."""
+    if workers == 1:
+        return {}
+    return {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)}
 
 
 def _exhaust(items: Iterable[Any]) -> None:
@@ -200,9 +207,8 @@ def _exhaust(items: Iterable[Any]) -> None:
         pass
 
 
-def _prepare_one(entry: Entry, config: SignalConfig, parts: Parts, parent: int) -> None:
+def _prepare_one(entry: Entry, config: SignalConfig, parts: Parts) -> None:
     """In a worker: make a part, unless another process has made it meanwhile."""
-    end_with(parent)
     if entry.key in parts:
         return
     prepared = prepare_recording(entry.recording, config)
