@@ -89,3 +89,13 @@ def test_refuses_a_required_column_that_is_missing_or_there_twice(path):
         read_table(path, file="t", required=("a", "c"))
     with pytest.raises(DataError, match=r"has 2 columns 'b'"):
         read_table(path, file="t", required=("a", "b"))
+
+
+def test_a_quote_that_is_not_closed_leaves_the_message_on_one_line(path):
+    """The rest of the table is then the name of a column."""
+    path.write_text('a,"b\n' + "1,2\n" * 500)
+
+    with pytest.raises(DataError, match=r"has no column 'c'; its columns: a, b 1,2 .*…$") as found:
+        read_table(path, file="t", required=("c",))
+    assert "\n" not in str(found.value)
+    assert len(str(found.value)) < 300

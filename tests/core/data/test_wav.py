@@ -22,9 +22,12 @@ def write_chunks(path: Path, *chunks: tuple[bytes, bytes], declared: int | None 
     return path
 
 
-def format_chunk(*, tag: int = 1, channels: int = 1, rate: int = 4000, size: int = 2) -> bytes:
+def format_chunk(
+    *, tag: int = 1, channels: int = 1, rate: int = 4000, size: int = 2, bits: int | None = None
+) -> bytes:
+    bits = 8 * size if bits is None else bits
     return struct.pack(
-        "<HHIIHH", tag, channels, rate, rate * channels * size, channels * size, 8 * size
+        "<HHIIHH", tag, channels, rate, rate * channels * size, channels * size, bits
     )
 
 
@@ -97,6 +100,14 @@ def test_reads_the_extensible_format(tmp_path):
     assert read_wav(path)[0].tolist() == [0.5, -0.25]
 
 
+def test_twelve_bits_in_two_bytes_are_the_upper_twelve(tmp_path):
+    content = format_chunk(bits=12)
+    data = np.array([0x4000, -0x4000], dtype="<i2").tobytes()
+    path = write_chunks(tmp_path / "a.wav", (b"fmt ", content), (b"data", data))
+
+    assert read_wav(path)[0].tolist() == [0.5, -0.5]
+
+
 def test_floats_beyond_full_scale_are_divided_by_their_peak(tmp_path):
     """Floats in the units of 16 bit integers come out between -1 and 1."""
     wavfile.write(tmp_path / "a.wav", 4000, np.float32([100.0, -400.0]))
@@ -116,6 +127,8 @@ GOOD = (b"fmt ", format_chunk())
         ([(b"fmt ", b"short!"), (b"data", b"12")], "ends inside its header"),
         ([(b"fmt ", format_chunk(rate=0)), (b"data", b"12")], "is damaged: 1 channels at 0 Hz"),
         ([(b"fmt ", format_chunk(tag=6, size=1)), (b"data", b"12")], "not supported .tag 6, 8 bit"),
+        ([(b"fmt ", format_chunk(bits=3)), (b"data", b"12")], "samples of 3 bits in 2 bytes each"),
+        ([(b"fmt ", format_chunk(tag=2, bits=4)), (b"data", b"12")], "not supported .tag 2"),
     ],
 )
 @pytest.mark.parametrize("read", [read_header, read_wav])

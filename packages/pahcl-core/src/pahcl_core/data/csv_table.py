@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 from pahcl_core.data.collection import Problem
 from pahcl_core.errors import DataError
@@ -44,7 +45,7 @@ def read_table(
     (_, columns), *lines = lines
     for name in required:
         if name not in columns:
-            raise DataError(f"{path}: has no column {name!r}; its columns: {', '.join(columns)}")
+            raise DataError(f"{path}: has no column {name!r}; its columns: {_listed(columns)}")
         if columns.count(name) > 1:
             raise DataError(f"{path}: has {columns.count(name)} columns {name!r}")
     rows: list[tuple[int, Mapping[str, str]]] = []
@@ -56,6 +57,12 @@ def read_table(
             reason = f"has {len(line)} fields, not {len(columns)}; the row was left out"
             problems.append(Problem(file=file, row=number, reason=reason))
     return CsvTable(columns=tuple(columns), rows=tuple(rows), problems=tuple(problems))
+
+
+def _listed(columns: Sequence[str]) -> str:
+    """On one line, however long a name becomes where a quote is not closed."""
+    shown = [" ".join(shorten(name, 40, placeholder="…").split()) for name in columns[:30]]
+    return ", ".join(shown) + (", …" if len(columns) > len(shown) else "")
 
 
 def read_lines(path: Path, *, encoding_errors: str = "strict") -> list[tuple[int, list[str]]]:

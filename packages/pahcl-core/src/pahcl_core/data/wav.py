@@ -141,7 +141,7 @@ def _checked_length(declared: int, present: int, wav_format: _Format, path: Path
 def _parse_format(content: bytes, path: Path) -> _Format:
     if len(content) < _MIN_FORMAT_BYTES:
         raise DataError(f"{path}: is truncated: it ends inside its header")
-    tag, num_channels, sample_rate, _, frame_bytes, _ = struct.unpack("<HHIIHH", content[:16])
+    tag, num_channels, sample_rate, _, frame_bytes, bits = struct.unpack("<HHIIHH", content[:16])
     if tag == _EXTENSIBLE and len(content) == _EXTENSIBLE_FORMAT_BYTES:
         (tag,) = struct.unpack("<H", content[24:26])
     if sample_rate == 0 or num_channels == 0 or frame_bytes % num_channels:
@@ -150,6 +150,8 @@ def _parse_format(content: bytes, path: Path) -> _Format:
             f"in {frame_bytes} bytes"
         )
     sample_bytes = frame_bytes // num_channels
+    if tag in (_PCM, _FLOAT) and -(-bits // 8) != sample_bytes:  # which of them to believe would be a guess
+        raise DataError(f"{path}: is damaged: samples of {bits} bits in {sample_bytes} bytes each")
     kind: Literal["integer", "float"] = "float" if tag == _FLOAT else "integer"
     if (tag == _PCM and sample_bytes in (1, 2, 3, 4)) or (tag == _FLOAT and sample_bytes in (4, 8)):
         return _Format(
