@@ -13,7 +13,7 @@ def test_help_names_every_command(cli):
     result = cli("--help")
 
     assert result.exit_code == 0
-    for command in ("finetune", "pretrain", "demo", "tasks", "data", "track"):
+    for command in ("finetune", "pretrain", "segment", "demo", "tasks", "data", "track"):
         assert command in result.stdout
 
 
@@ -24,14 +24,15 @@ def test_version_is_that_of_the_distribution(cli):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["tasks"], ["track", "list"], ["finetune", "--help"]]
+    "arguments",
+    [["--help"], ["tasks"], ["track", "list"], ["segment", "--help"], ["finetune", "--help"]],
 )
 def test_answers_without_importing_anything_heavy(arguments, tmp_path):
     """What makes a command slow is importing torch."""
     code = (
         "import sys; from pahcl_cli.main import app\n"
         f"try: app({arguments!r})\nexcept SystemExit: pass\n"
-        "heavy = {'torch', 'wandb', 'scipy', 'sklearn'} & set(sys.modules)\n"
+        "heavy = {'torch', 'wandb', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
 

@@ -22,6 +22,7 @@ PROJECTS = {
 }
 PACKAGE_DATA = {
     "pahcl-core": {
+        "pahcl_core/signal/quality_parameters.json",
         "pahcl_core/signal/segmentation_parameters.json",
         "pahcl_core/signal/segmentation_parameters.npz",
     }

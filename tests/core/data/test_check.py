@@ -1,6 +1,5 @@
 """The full look at a collection: counts by hand, and each fault it must find."""
 
-import json
 import threading
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy.io import wavfile
 
 from pahcl_core.data.check import check_collection
 from pahcl_core.data.circor import read_circor
+from pahcl_core.data.synthesis import RecordingProfile, synthesise_recording
 
 PATIENTS = (
     {"Patient ID": "7", "Recording locations:": "AV+MV", "Additional ID": "8"},
@@ -43,6 +43,10 @@ def test_counts(root):
         "outcome": {"Normal": 2, "Abnormal": 1},
     }
     assert report.recording_labels["murmur"] == {"Absent": 3, "Unknown": 1}
+    assert report.location_recordings == {"AV": 2, "MV": 2}
+    assert report.durations_s == (0.25,) * 4
+    assert report.person_labels["murmur"] == {"Absent": 1, "Present": 1, "Unknown": 1}
+    assert report.person_labels["outcome"] == {"Normal": 2, "Abnormal": 1}
     assert report.locations == {
         "AV": {"murmur": {"Absent": 2}, "outcome": {"Abnormal": 1, "Normal": 1}},
         "MV": {"murmur": {"Absent": 1, "Unknown": 1}, "outcome": {"Normal": 2}},
@@ -50,34 +54,75 @@ def test_counts(root):
     assert report.problems == ()
 
 
-def test_lines_tell_a_person(root):
-    (root / "PROVENANCE.toml").write_text('provenance = "synthetic"')
+def test_a_person_counts_for_each_of_their_labels(make_circor):
+    """1 and 2 are one person, who has a murmur in one campaign and none in the other."""
+    root = make_circor(
+        {"Patient ID": "1", "Additional ID": "2"},
+        {"Patient ID": "2", "Additional ID": "1", "Murmur": "Present"},
+        {"Patient ID": "3"},
+        {"Patient ID": "4"},
+    )
 
-    lines = check_collection(read_circor(root)).lines()
+    report = check_collection(read_circor(root))
 
-    assert lines[0] == f"circor (synthetic) in {root}"
-    assert lines[1] == "subjects: 3, who are 2 persons"
-    assert "sample rates: 4 at 4000 Hz" in lines
-    assert "murmur, by recording: 3 Absent, 1 Unknown" in lines
-    assert "at MV: murmur 1 Absent, 1 Unknown; outcome 2 Normal" in lines
-    assert lines[-1] == "problems: 0"
+    assert report.subject_labels["murmur"] == {"Absent": 3, "Present": 1}
+    assert report.person_labels["murmur"] == {"Absent": 3, "Present": 1}
+    assert report.num_persons == 3
 
 
-def test_a_dictionary_tells_a_program(root):
-    (root / "training_data" / "7_AV.tsv").write_text("0\t0\t28\n")
+def beats(*lengths_s) -> str:
+    """An annotation of cycles that long, in four equal phases."""
+    bounds_s = np.concatenate([[0.0], np.cumsum(np.repeat(lengths_s, 4) / 4)])
+    rows = zip(bounds_s[:-1], bounds_s[1:], [1, 2, 3, 4] * len(lengths_s), strict=True)
+    return "".join(f"{start:.6f}\t{end:.6f}\t{state}\n" for start, end, state in rows)
 
-    content = json.loads(json.dumps(check_collection(read_circor(root)).as_dict()))
 
-    assert content["sample_rates"] == {"4000": 4}
-    assert content["provenance"] == "real"
-    assert content["locations"]["AV"]["murmur"] == {"Absent": 2}
-    assert content["problems"] == [
-        {
-            "file": "training_data/7_AV.tsv",
-            "reason": "state 28 is not one of 0–4; the row was left out",
-            "row": 1,
-        }
-    ]
+def test_heart_rates_come_from_annotated_cycles(make_circor):
+    """By hand: medians of 0.5 and 1 s are 120 and 60 beats a minute; two have no whole cycle."""
+    root = make_circor(*({"Patient ID": str(number)} for number in range(1, 5)))
+    for name, text in (("1_AV", beats(0.5, 0.5, 1.2)), ("2_AV", beats(1.0)), ("3_AV", "")):
+        (root / "training_data" / f"{name}.tsv").write_text(text)
+
+    report = check_collection(read_circor(root))
+
+    assert report.heart_rates_bpm == pytest.approx((120.0, 60.0))
+    assert report.num_rates_annotated == 2
+
+
+@pytest.fixture
+def beating(make_circor):
+    """A heart at 75 beats a minute: without annotation, with one of 60, and at too low a rate."""
+    root = make_circor({"Patient ID": "1"}, {"Patient ID": "2"}, {"Patient ID": "3"})
+    folder = root / "training_data"
+    profile = RecordingProfile(duration_s=8.0, heart_rate_bpm=75.0)
+    samples, rate, _ = synthesise_recording(profile, np.random.default_rng(3))
+    wavfile.write(folder / "1_AV.wav", rate, samples)
+    wavfile.write(folder / "2_AV.wav", rate, samples)
+    wavfile.write(folder / "3_AV.wav", 700, np.arange(1400, dtype=np.int16))
+    (folder / "1_AV.tsv").unlink()
+    (folder / "2_AV.tsv").write_text(beats(1.0))
+    (folder / "3_AV.tsv").unlink()
+    return read_circor(root)
+
+
+def test_the_others_are_segmented_only_if_asked_for(beating):
+    """Not where there are annotated cycles, nor at a rate that is too low."""
+    plain = check_collection(beating)
+    segmented = check_collection(beating, segment=True)
+
+    assert plain.heart_rates_bpm == (60.0,)
+    assert segmented.heart_rates_bpm == pytest.approx((75.0, 60.0), rel=0.05)
+    assert plain.num_rates_annotated == segmented.num_rates_annotated == 1
+
+
+def test_the_split_is_reported_if_labels_are_named(root):
+    """Of three persons with three labels none can be dealt out; without labels nobody asked."""
+    collection = read_circor(root)
+
+    assert check_collection(collection).split is None
+    split = check_collection(collection, split_by=("murmur",)).split
+    assert split.refusal.startswith("only 1 persons with murmur")
+    assert split.sides == {}
 
 
 def test_finds_samples_that_cannot_be_decoded(root):

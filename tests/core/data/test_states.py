@@ -1,8 +1,9 @@
 """Reading annotated states, and every fault that a row can have."""
 
+import numpy as np
 import pytest
 
-from pahcl_core.data.states import read_states
+from pahcl_core.data.states import StateAnnotation, read_states, write_states
 from pahcl_core.errors import DataError
 
 
@@ -113,3 +114,30 @@ def test_bytes_that_are_no_text_are_bad_rows(read):
 def test_refuses_a_missing_file(tmp_path):
     with pytest.raises(DataError, match=r"gone\.tsv: cannot be read"):
         read_states(tmp_path / "gone.tsv", file="gone.tsv")
+
+
+@pytest.mark.parametrize("rate", [800, 4000, 44100])
+def test_what_is_written_is_read_again_to_the_last_bit(rate, tmp_path):
+    """Times are multiples of a sample, which no fixed number of digits could hold."""
+    bounds_s = np.array([0, 17, 1001, 44101, 99999]) / rate
+    written = StateAnnotation(
+        start_s=bounds_s[:-1], end_s=bounds_s[1:], state=np.array([4, 1, 2, 3])
+    )
+
+    write_states(tmp_path / "a.tsv", written)
+
+    read, problems = read_states(tmp_path / "a.tsv", file="a.tsv")
+    assert problems == []
+    for name in ("start_s", "end_s", "state"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
+
+
+def test_states_are_written_as_circor_has_them(tmp_path):
+    """By hand: no heading, start, end and state between tabs, a line for each."""
+    states = StateAnnotation(
+        start_s=np.array([0.0, 0.12]), end_s=np.array([0.12, 1.3]), state=np.array([1, 2])
+    )
+
+    write_states(tmp_path / "a.tsv", states)
+
+    assert (tmp_path / "a.tsv").read_bytes() == b"0.0\t0.12\t1\n0.12\t1.3\t2\n"

@@ -53,7 +53,7 @@ def run_pretrain(layers: Layers, tracking: Tracking) -> PretrainResult:
     table = _with_tracking(layers, tracking)
     collection = str(table.get("collection", "circor"))
     reader_of(collection)  # refuses one that there is not
-    require_data(table, "pretrain", collection)
+    require_data(table, f"pretrain --collection {collection}", collection)
     config, tracked = read_settings(PretrainConfig, table, source=_source(layers))
     run = describe_pretrain(config, config=complete(config, tracked), **_identity(tracked))
     result = pretrain(

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pahcl_cli.commands import data, demo, finetune, pretrain, tasks, track
+from pahcl_cli.commands import data, demo, finetune, pretrain, segment, tasks, track
 from pahcl_core import __version__
 from pahcl_core.errors import DataError, SettingError, TrainingError
 from pahcl_track import TrackerError
@@ -50,6 +50,7 @@ app = typer.Typer(
 )
 app.command("finetune")(finetune.finetune)
 app.command("pretrain")(pretrain.pretrain)
+app.command("segment")(segment.segment)
 app.command("demo")(demo.demo)
 app.command("tasks")(tasks.tasks)
 app.add_typer(data.app, name="data")

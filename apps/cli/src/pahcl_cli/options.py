@@ -9,10 +9,10 @@ from pahcl_core.errors import SettingError
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="The collection as downloaded.", show_default=False),
+    typer.Option("--data-dir", help="The folder with the collection.", show_default=False),
 ]
 CollectionOption = Annotated[
-    str, typer.Option("--collection", help="circor, physionet2016 or pascal.")
+    str, typer.Option("--collection", help="circor, physionet2016, pascal or folder.")
 ]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Times through the recordings.")]
 LearningRate = Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")]
@@ -74,13 +74,15 @@ def require_data(table: dict[str, object], command: str, collection: str) -> Non
     """
     if "data_dir" in table:
         return
-    message = (
-        "no data: give --data-dir, the folder with the collection; "
-        f"`pahcl data download {collection}` fetches it (free, {_HOMES[collection]})"
-    )
-    if collection == "circor":
-        message += (
-            ". To try everything out on made-up recordings: pahcl data synth circor "
-            f"data/synthetic && pahcl {command} --data-dir data/synthetic"
+    if collection in _HOMES:
+        how = (
+            "the folder with the collection; "
+            f"`pahcl data download {collection}` fetches it (free, {_HOMES[collection]})"
         )
-    raise SettingError(message)
+    else:
+        how = "the folder with your recordings and a .csv table with their path and subject"
+    raise SettingError(
+        f"no data: give --data-dir, {how}. To try everything out on made-up recordings: "
+        f"pahcl data synth {collection} data/synthetic && "
+        f"pahcl {command} --data-dir data/synthetic"
+    )

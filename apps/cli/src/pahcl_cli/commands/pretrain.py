@@ -10,7 +10,8 @@ from pahcl_cli import options
 def pretrain(
     data_dir: options.DataDir = None,
     collection: Annotated[
-        str | None, typer.Option("--collection", help="circor, physionet2016 or pascal.  [circor]")
+        str | None,
+        typer.Option("--collection", help="circor, physionet2016, pascal or folder.  [circor]"),
     ] = None,
     epochs: options.Epochs = None,
     lr: options.LearningRate = None,

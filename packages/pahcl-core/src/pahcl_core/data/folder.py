@@ -1,7 +1,8 @@
 """A folder of recordings with a table of one's own: any WAV or FLAC file, any label.
 
 The table has a header and one row per recording. Its columns: `path`, below the folder;
-`subject`, whoever was recorded, in any spelling; `location`, which may be left out; and labels.
+`subject`, whoever was recorded, in any spelling; `location`, which may be left out; and labels,
+of which none is needed where nothing is learnt from them.
 """
 
 import os
@@ -41,7 +42,7 @@ def read_folder(
     root: Path,
     table: Path,
     *,
-    labels: Sequence[str],
+    labels: Sequence[str] | None,
     unit: Unit = "subject",
     max_damaged: float = 0.05,
     strict: bool = False,
@@ -52,7 +53,8 @@ def read_folder(
         root: The folder that the paths of the table start from.
         table: A comma-separated file in UTF-8 with a header, here or elsewhere.
         labels: Columns that are labels, possibly none; an empty cell is a missing label. What is
-            in other columns is not read.
+            in other columns is not read, which is no problem where this is None: then no label
+            is of interest.
         unit: What has a label, and is scored: a `subject`, whose rows must then agree, or each
             `recording` on its own. Either way the person is the one in the column `subject`.
         max_damaged: Largest tolerated share of unusable rows and of unusable recordings, 0 to 1.
@@ -70,10 +72,11 @@ def read_folder(
             out of the folder, soundfile is missing for FLAC, nothing can be used, or too much
             cannot.
     """
-    _check_arguments(root, labels)
+    names = labels or ()
+    _check_arguments(root, names)
     file = _table_name(root, table)
-    content = read_table(table, file=file, required=(_PATH, _SUBJECT, *labels))
-    entries, problems = _usable_rows(root, table, content.rows, labels, file=file)
+    content = read_table(table, file=file, required=(_PATH, _SUBJECT, *names))
+    entries, problems = _usable_rows(root, table, content.rows, names, file=file)
     if unit == "subject":
         entries, conflicts = _agreeing(entries, file=file)
         problems += conflicts
@@ -97,6 +100,33 @@ def read_folder(
     )
 
 
+def read_unlabelled_folder(
+    root: Path, *, max_damaged: float = 0.05, strict: bool = False
+) -> Collection:
+    """Read the one table in a folder, whatever its name, and no label: what pretraining needs.
+
+    Args:
+        root: The folder with the table, from which its paths start.
+        max_damaged: As for `read_folder`.
+        strict: Likewise.
+
+    Raises:
+        DataError: If there is no table or several, and as for `read_folder`.
+    """
+    _check_arguments(root, ())
+    tables = sorted(path for path in root.glob("*.csv") if not path.name.startswith("."))
+    needed = f"with the columns {_PATH!r} and {_SUBJECT!r}, one row for each recording"
+    if not tables:
+        content = ", ".join(sorted(path.name for path in root.iterdir())[:5]) or "nothing"
+        raise DataError(
+            f"{root} holds no table: put a .csv file {needed}, there (it holds: {content})"
+        )
+    if len(tables) > 1:
+        found = ", ".join(path.name for path in tables)
+        raise DataError(f"{root} holds several tables: leave there only the one {needed}: {found}")
+    return read_folder(root, tables[0], labels=None, max_damaged=max_damaged, strict=strict)
+
+
 def _check_arguments(root: Path, labels: Sequence[str]) -> None:
     for name in labels:
         if name in _COLUMNS:
@@ -111,8 +141,12 @@ def _table_name(root: Path, table: Path) -> str:
     return table.resolve().relative_to(root.resolve()).as_posix() if inside else str(table)
 
 
-def _unread_columns(columns: Sequence[str], labels: Sequence[str], *, file: str) -> list[Problem]:
-    known = (*_COLUMNS, *labels)
+def _unread_columns(
+    columns: Sequence[str], labels: Sequence[str] | None, *, file: str
+) -> list[Problem]:
+    """Where no label is of interest, only columns that may be meant for one that is."""
+    known = (*_COLUMNS, *(labels or ()))
+    missing = [name for name in _COLUMNS if name not in columns]
     return [
         Problem(
             file=file,
@@ -121,7 +155,7 @@ def _unread_columns(columns: Sequence[str], labels: Sequence[str], *, file: str)
             f"columns that were: {', '.join(one for one in known if one in columns)}",
         )
         for name in columns
-        if name not in known
+        if name not in known and (labels is not None or closest(name, missing))
     ]
 
 

@@ -1,7 +1,8 @@
 """The file that tells a synthetic collection from recordings of patients, for good."""
 
 import tomllib
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import tomli_w
@@ -19,9 +20,8 @@ class Origin:
     generator: str
     generator_version: int
     seed: int
-    num_patients: int
-    duration_s: tuple[float, float]
-    """Shortest and longest recording asked for, in seconds."""
+    request: Mapping[str, int | tuple[float, float]]
+    """What was asked for, by the names of the generator's arguments."""
 
     provenance: Provenance = "synthetic"
     notice: str = (
@@ -32,9 +32,15 @@ class Origin:
 
 def write_provenance(root: Path, origin: Origin) -> None:
     """Write the file that `read_provenance` looks for."""
-    (root / PROVENANCE_FILE).write_text(
-        tomli_w.dumps(asdict(origin)), encoding="utf-8", newline="\n"
-    )
+    content = {
+        "generator": origin.generator,
+        "generator_version": origin.generator_version,
+        "seed": origin.seed,
+        **origin.request,
+        "provenance": origin.provenance,
+        "notice": origin.notice,
+    }
+    (root / PROVENANCE_FILE).write_text(tomli_w.dumps(content), encoding="utf-8", newline="\n")
 
 
 def read_provenance(root: Path) -> Provenance:

@@ -7,11 +7,12 @@ from typing import Literal, Protocol, runtime_checkable
 
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.collection import Collection
+from pahcl_core.data.folder import read_unlabelled_folder
 from pahcl_core.data.pascal import read_pascal
 from pahcl_core.data.physionet2016 import read_physionet2016
 from pahcl_core.errors import SettingError, closest
 
-CollectionName = Literal["circor", "physionet2016", "pascal"]
+CollectionName = Literal["circor", "physionet2016", "pascal", "folder"]
 
 
 @runtime_checkable
@@ -28,17 +29,23 @@ class Reader:
     """How a collection is read and split."""
 
     read: Read
-    split_by: str
-    """Label whose shares are alike on all sides of a split; who lacks it is on none."""
+    split_by: str | None
+    """Label whose shares are alike on all sides of a split; None where no label is known of."""
 
     also: tuple[str, ...] = ()
     """Further labels that a split keeps alike."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All that a split keeps alike, the most important first."""
+        return self.also if self.split_by is None else (self.split_by, *self.also)
 
 
 READERS: Mapping[CollectionName, Reader] = {
     "circor": Reader(read=read_circor, split_by="murmur", also=("outcome",)),
     "physionet2016": Reader(read=read_physionet2016, split_by="class"),
     "pascal": Reader(read=read_pascal, split_by="class"),
+    "folder": Reader(read=read_unlabelled_folder, split_by=None),
 }
 
 MAX_DAMAGED = 0.05

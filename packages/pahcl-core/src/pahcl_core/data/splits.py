@@ -11,13 +11,19 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pahcl_core.data.collection import Subject
 from pahcl_core.errors import DataError, SettingError
 
 SIDES = ("train", "val", "test")
+
+FRACTIONS = (0.6, 0.2, 0.2)
+"""Of the persons, for training, validation and test, unless a run says otherwise."""
+
+SEED = 42
+"""Of a split, and of all else that a run draws, unless it says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +38,7 @@ class Split:
 def split_people(
     subjects: Sequence[Subject],
     *,
-    label: str,
+    label: str | None,
     also: Sequence[str] = (),
     seed: int,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -42,7 +48,7 @@ def split_people(
     Args:
         subjects: All of the collection, in any order.
         label: Name of the label whose shares are kept alike on all sides. A person whose
-            subjects differ in it counts for the one that fewest subjects have.
+            subjects differ in it counts for the one that fewest subjects have. None for no label.
         also: Further labels whose shares come out alike within each value of `label`, as far as
             the numbers allow.
         seed: Another seed gives another split.
@@ -53,18 +59,21 @@ def split_people(
 
     Raises:
         SettingError: If `fractions` are not three positive numbers with sum 1.
-        DataError: If a subject lacks a label, or fewer than three persons have one of them.
+        DataError: If a subject lacks a label, or fewer than three persons have one of them, or
+            there are fewer than three.
     """
     if min(fractions) <= 0 or not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
         raise SettingError(f"fractions must be three positive numbers with sum 1, got {fractions}")
     members = _members(subjects)
-    _require_labels(subjects, (label, *also))
+    _require_labels(subjects, also if label is None else (label, *also))
+    strata = {"": list(members)} if label is None else _strata(members, label=label)
     sides: tuple[list[str], ...] = tuple([] for _ in SIDES)
-    for value, persons in _strata(members, label=label).items():
+    for value, persons in strata.items():
         if len(persons) < len(SIDES):
+            which = "" if label is None else f" with {label} {value!r}"
             raise DataError(
-                f"only {len(persons)} persons with {label} {value!r}: a split into training, "
-                f"validation and test needs at least {len(SIDES)}"
+                f"only {len(persons)} persons{which}: a split into training, validation and test "
+                f"needs at least {len(SIDES)}"
             )
         alike = sorted(
             _shuffled(persons, seed=seed),
@@ -74,6 +83,40 @@ def split_people(
             sides[side].extend(subject.subject_id for subject in members[person])
     train, val, test = (tuple(sorted(side)) for side in sides)
     return Split(train=train, val=val, test=test)
+
+
+def split_everyone(
+    subjects: Sequence[Subject],
+    *,
+    labels: Sequence[str],
+    seed: int,
+    fractions: tuple[float, float, float] = FRACTIONS,
+) -> Split:
+    """`split_people` where some lack a label: they are trained on, if nobody of theirs is held out.
+
+    Args:
+        subjects: All of the collection, in any order.
+        labels: Names of the labels whose shares are kept alike, the most important first;
+            possibly none.
+        seed: Another seed gives another split.
+        fractions: Of the persons who have the labels.
+
+    Raises:
+        SettingError, DataError: As `split_people`.
+    """
+    labelled = having_labels(subjects, labels)
+    first = labels[0] if labels else None
+    split = split_people(labelled, label=first, also=labels[1:], seed=seed, fractions=fractions)
+    person = {subject.subject_id: subject.person_id for subject in subjects}
+    held_out = {person[one] for one in (*split.val, *split.test)}
+    dealt = {subject.subject_id for subject in labelled}
+    others = [one for one in person if one not in dealt and person[one] not in held_out]
+    return replace(split, train=tuple(sorted((*split.train, *others))))
+
+
+def having_labels(subjects: Iterable[Subject], labels: Sequence[str]) -> tuple[Subject, ...]:
+    """Those who can be scored: some of PASCAL's recordings have no class of the task."""
+    return tuple(s for s in subjects if all(label in s.labels for label in labels))
 
 
 def few_shot(

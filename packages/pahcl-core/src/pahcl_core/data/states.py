@@ -62,6 +62,18 @@ def read_states(path: Path, *, file: str) -> tuple[StateAnnotation, list[Problem
     return _usable_rows(text.splitlines(), file=file)
 
 
+def write_states(path: Path, states: StateAnnotation) -> None:
+    """Write states as CirCor has them; `read_states` gives back the very same numbers.
+
+    Args:
+        path: Of the file; one that is there is overwritten.
+        states: At least one row, or the file counts as one without an annotation.
+    """
+    columns = (states.start_s.tolist(), states.end_s.tolist(), states.state.tolist())
+    rows = (f"{start}\t{end}\t{state}\n" for start, end, state in zip(*columns, strict=True))
+    path.write_text("".join(rows), encoding="utf-8", newline="\n")
+
+
 def _usable_rows(lines: Iterable[str], *, file: str) -> tuple[StateAnnotation, list[Problem]]:
     rows: list[tuple[float, float, int]] = []
     problems: list[Problem] = []

@@ -10,6 +10,9 @@ Nothing here is fitted to recordings; the figures come from the literature:
   "Spectral analysis of heart sounds", Journal of Biomedical Engineering 6, 1984.
 - A2 and P2 part on inspiration, by some 30 to 60 ms: Leatham, "Auscultation of the Heart and
   Phonocardiography", 1975.
+- A third heart sound is a low one, 120 to 180 ms after A2. A ventricular extrasystole comes early,
+  ejects little, so that its S2 is faint, and is followed by a pause that makes up for it: the two
+  intervals around it last as long as two regular ones. Leatham, as above.
 - Murmurs are told by timing, shape, pitch and grade: Oliveira et al., "The CirCor DigiScope
   dataset", IEEE Journal of Biomedical and Health Informatics 26(6), 2022.
 
@@ -17,16 +20,14 @@ Amplitudes are relative to the peak of S1.
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64
-from scipy import signal
 
 from pahcl_core.data.states import DIASTOLE, NOT_ANNOTATED, S1, S2, SYSTOLE, StateAnnotation
-
-SAMPLE_RATE = 4000
+from pahcl_core.data.synthetic_noise import SAMPLE_RATE, add_artefact, background, band_noise
+from pahcl_core.signal.filtering import resample
 
 MurmurTiming = Literal["Early-systolic", "Mid-systolic", "Late-systolic", "Holosystolic"]
 MurmurShape = Literal["Crescendo", "Decrescendo", "Diamond", "Plateau"]
@@ -34,6 +35,9 @@ MurmurPitch = Literal["Low", "Medium", "High"]
 
 _S1_S = 0.122
 _S2_S = 0.092
+_S3_AFTER_S2_S = 0.14
+_EARLY = (0.55, 0.7)  # interval before an extrasystole, relative to a regular one
+_EARLY_S2 = (0.3, 0.6)  # peak of its S2, likewise
 _Q_TO_S1_S = 0.05  # QS2 starts at the electrocardiogram's Q, the cycle here at S1
 _PITCH_HZ: dict[str, tuple[float, float]] = {
     "Low": (60.0, 160.0),
@@ -46,6 +50,9 @@ _TIMING: dict[str, tuple[float, float]] = {  # parts of the interval from S1 to 
     "Late-systolic": (0.5, 1.0),
     "Holosystolic": (0.0, 1.0),
 }
+
+
+_Component = tuple[Float64[np.ndarray, "beats"], float | Float64[np.ndarray, "beats"], float, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +85,16 @@ class RecordingProfile:
     s2_split_s: float = 0.03
     """From A2 to P2 at full inspiration; it nearly closes on expiration."""
 
+    s3_level: float = 0.0
+    """Peak of a third heart sound relative to S1; none is heard at 0."""
+
+    early_every: int = 0
+    """Every so many beats, at least 2, one comes early and a pause follows; 0 for never."""
+
     murmur: SystolicMurmur | None = None
+    heart_gain: float = 1.0
+    """Of all that the heart gives off; at 0 the recording is not one of a heart."""
+
     noise: float = 0.03
     """Root mean square of the background relative to the peak of S1."""
 
@@ -91,6 +107,9 @@ class RecordingProfile:
     annotated: tuple[float, float] = (0.0, 1.0)
     """Part of the recording whose states are told; before and after it they are state 0."""
 
+    cut_beats: bool = False
+    """Whether states are also told of a beat of which only a part lies in the annotated part."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Beats:
@@ -98,19 +117,22 @@ class _Beats:
 
     bounds_s: Float64[np.ndarray, "beats 5"]
     inspiration: Float64[np.ndarray, "beats"]
+    s2_level: Float64[np.ndarray, "beats"]
+    """Relative to that of a regular beat."""
 
     def __len__(self) -> int:
         return len(self.bounds_s)
 
 
 def synthesise_recording(
-    profile: RecordingProfile, rng: np.random.Generator
+    profile: RecordingProfile, rng: np.random.Generator, *, sample_rate: int = SAMPLE_RATE
 ) -> tuple[Float32[np.ndarray, "samples"], int, StateAnnotation]:
     """One recording and its true states.
 
     Args:
         profile: What to synthesise.
         rng: Of everything left to chance. The same state gives the same recording.
+        sample_rate: In hertz. Above 4000, nothing is heard that 4000 would not carry.
 
     Returns:
         Samples between -1 and 1, the sample rate in hertz, and the annotation, whose rows cover
@@ -123,49 +145,70 @@ def synthesise_recording(
     heart = _heart_sounds(profile, beats, len(time_s), rng)
     if profile.murmur is not None:
         heart += _murmur_sound(profile.murmur, beats, len(time_s), rng)
-    heart *= 1.0 - 0.25 * inspiration  # air in the lungs muffles the heart
-    mix = heart + profile.noise * _background(len(time_s), rng)
-    mix += profile.breath * inspiration**2 * _band_noise((100.0, 400.0), len(time_s), rng)
+    heart *= profile.heart_gain * (1.0 - 0.25 * inspiration)  # air in the lungs muffles the heart
+    mix = heart + profile.noise * background(len(time_s), rng)
+    mix += profile.breath * inspiration**2 * band_noise((100.0, 400.0), len(time_s), rng)
     for _ in range(profile.num_artefacts):
-        _add_artefact(mix, rng)
+        add_artefact(mix, rng)
     loudest = float(np.quantile(np.abs(mix), 0.999))  # a click may be clipped, as in life
     gain = rng.uniform(0.25, 0.8) / loudest
-    samples = np.clip(gain * mix, -1.0, 1.0).astype(np.float32)
-    return samples, SAMPLE_RATE, _annotation(profile, beats, len(samples) / SAMPLE_RATE)
+    sound = np.clip(gain * mix, -1.0, 1.0).astype(np.float32)
+    samples = np.clip(resample(sound, from_rate=SAMPLE_RATE, to_rate=sample_rate), -1.0, 1.0)
+    return samples, sample_rate, _annotation(profile, beats, len(sound) / SAMPLE_RATE)
 
 
 def _draw_beats(profile: RecordingProfile, phase: float, rng: np.random.Generator) -> _Beats:
     mean_s = 60.0 / profile.heart_rate_bpm
     onset_s = -mean_s * rng.uniform()  # the recording starts anywhere in a cycle
+    turn = int(rng.integers(profile.early_every)) if profile.early_every else 1
     rows: list[tuple[float, ...]] = []
     inspirations: list[float] = []
+    s2_levels: list[float] = []
+    borrowed_s = 0.0  # by which the beat at `onset_s` came early
     while onset_s < profile.duration_s:
         breath = np.sin(2 * np.pi * profile.respiration_hz * onset_s + phase)
         variation = profile.rr_variability * float(np.clip(rng.normal(), -2.5, 2.5))
-        length_s = mean_s * (1.0 - profile.sinus_arrhythmia * breath + variation)
-        s2_onset_s = min(0.546 - 0.0021 * 60.0 / length_s - _Q_TO_S1_S, 0.5 * length_s)
-        s2_onset_s = max(s2_onset_s, 0.35 * length_s)
-        s1_s = min(_S1_S, 0.5 * s2_onset_s)
-        s2_s = min(_S2_S, 0.4 * (length_s - s2_onset_s))
-        offsets = (0.0, s1_s, s2_onset_s, s2_onset_s + s2_s, length_s)
+        pace_s = mean_s * (1.0 - profile.sinus_arrhythmia * breath + variation)
+        length_s = pace_s + borrowed_s
+        s2_levels.append(rng.uniform(*_EARLY_S2) if borrowed_s else 1.0)
+        borrowed_s = 0.0
+        if profile.early_every and len(rows) % profile.early_every == turn:
+            borrowed_s = pace_s * (1.0 - rng.uniform(*_EARLY))
+            length_s -= borrowed_s
+        systole_s = _systole(min(pace_s, length_s))
+        s1_s = min(_S1_S, 0.5 * systole_s)
+        s2_s = min(_S2_S, 0.4 * (length_s - systole_s))
+        offsets = (0.0, s1_s, systole_s, systole_s + s2_s, length_s)
         rows.append(tuple(onset_s + offset for offset in offsets))
         inspirations.append(0.5 + 0.5 * breath)
         onset_s += length_s
-    return _Beats(bounds_s=np.array(rows), inspiration=np.array(inspirations))
+    return _Beats(
+        bounds_s=np.array(rows), inspiration=np.array(inspirations), s2_level=np.array(s2_levels)
+    )
+
+
+def _systole(interval_s: float) -> float:
+    """From S1 to S2 at that beat interval, both in seconds."""
+    weissler_s = 0.546 - 0.0021 * 60.0 / interval_s - _Q_TO_S1_S
+    return max(min(weissler_s, 0.5 * interval_s), 0.35 * interval_s)
 
 
 def _heart_sounds(
     profile: RecordingProfile, beats: _Beats, num_samples: int, rng: np.random.Generator
 ) -> Float64[np.ndarray, "samples"]:
-    """S1 as mitral and tricuspid, S2 as aortic and pulmonary component: damped oscillations."""
+    """S1 as mitral and tricuspid, S2 as aortic and pulmonary component, S3: damped oscillations."""
     s1_s, s2_s = beats.bounds_s[:, 0], beats.bounds_s[:, 2]
     split_s = 0.008 + (profile.s2_split_s - 0.008) * beats.inspiration
-    components = (  # onset, peak, frequency in hertz, time to the envelope's peak
+    s2_level = profile.s2_level * beats.s2_level
+    components: list[_Component] = [  # onset, peak, frequency in hertz, time to the envelope's peak
         (s1_s + 0.004, 1.0, rng.uniform(35.0, 55.0), 0.014),
         (s1_s + rng.uniform(0.018, 0.03), 0.6, rng.uniform(50.0, 80.0), 0.011),
-        (s2_s + 0.003, profile.s2_level, rng.uniform(55.0, 85.0), 0.009),
-        (s2_s + 0.003 + split_s, 0.5 * profile.s2_level, rng.uniform(50.0, 75.0), 0.008),
-    )
+        (s2_s + 0.003, s2_level, rng.uniform(55.0, 85.0), 0.009),
+        (s2_s + 0.003 + split_s, 0.5 * s2_level, rng.uniform(50.0, 75.0), 0.008),
+    ]
+    if profile.s3_level > 0:
+        s3_s = s2_s + _S3_AFTER_S2_S
+        components.append((s3_s, profile.s3_level, rng.uniform(30.0, 45.0), 0.014))
     sound = np.zeros(num_samples)
     for onset_s, peak, frequency_hz, rise_s in components:
         peaks = peak * (1.0 + 0.08 * rng.normal(size=len(beats)))
@@ -195,7 +238,7 @@ def _murmur_sound(
         cut = slice(max(start, 0), min(stop, num_samples))
         if cut.start < cut.stop:
             envelope[cut] = shape[cut.start - start : cut.stop - start]
-    noise = _band_noise(_PITCH_HZ[murmur.pitch], num_samples, rng)
+    noise = band_noise(_PITCH_HZ[murmur.pitch], num_samples, rng)
     return np.asarray(murmur.level * envelope * noise)
 
 
@@ -214,48 +257,15 @@ def _murmur_shape(shape: MurmurShape, length: int) -> Float64[np.ndarray, "lengt
     return np.asarray(envelope)
 
 
-def _background(num_samples: int, rng: np.random.Generator) -> Float64[np.ndarray, "samples"]:
-    """Room and sensor: mostly below 200 Hz, and a little of every frequency. Unit power."""
-    low = _band_noise((20.0, 200.0), num_samples, rng)
-    return np.asarray(np.sqrt(0.85) * low + np.sqrt(0.15) * rng.normal(size=num_samples))
-
-
-def _band_noise(
-    band_hz: tuple[float, float], num_samples: int, rng: np.random.Generator
-) -> Float64[np.ndarray, "samples"]:
-    """Gaussian noise of unit power between two frequencies."""
-    noise = signal.sosfilt(_band_filter(band_hz), rng.normal(size=num_samples))
-    return np.asarray(noise / noise.std())
-
-
-@cache
-def _band_filter(band_hz: tuple[float, float]) -> Float64[np.ndarray, "sections 6"]:
-    return np.asarray(signal.butter(2, band_hz, "bandpass", fs=SAMPLE_RATE, output="sos"))
-
-
-def _add_artefact(mix: Float64[np.ndarray, "samples"], rng: np.random.Generator) -> None:
-    """A click, a rub or a voice, somewhere, added in place."""
-    kind = rng.choice(["click", "rub", "voice"])
-    length_s = {"click": 0.02, "rub": rng.uniform(0.2, 0.7), "voice": rng.uniform(0.4, 1.2)}[kind]
-    length = min(round(length_s * SAMPLE_RATE), len(mix))
-    elapsed_s = np.arange(length) / SAMPLE_RATE
-    if kind == "click":
-        wave = np.exp(-elapsed_s / 0.003) * np.sin(2 * np.pi * rng.uniform(150, 500) * elapsed_s)
-    elif kind == "rub":
-        wave = 0.4 * np.hanning(length) * _band_noise((50.0, 1000.0), length, rng)
-    else:
-        pitch_hz = rng.uniform(120.0, 280.0)
-        harmonics = sum(np.sin(2 * np.pi * k * pitch_hz * elapsed_s) / k for k in range(1, 5))
-        wave = 0.3 * harmonics * np.sin(2 * np.pi * 2.0 * elapsed_s) ** 2  # four syllables a second
-    start = rng.integers(0, len(mix) - length + 1)
-    mix[start : start + length] += rng.uniform(0.5, 1.5) * wave
-
-
 def _annotation(profile: RecordingProfile, beats: _Beats, duration_s: float) -> StateAnnotation:
-    """Whole beats inside the annotated part, and state 0 for all before and all after."""
+    """The beats of the annotated part, and state 0 for all before and all after."""
     first_s, last_s = (part * duration_s for part in profile.annotated)
-    inside = (beats.bounds_s[:, 0] >= first_s) & (beats.bounds_s[:, 4] <= last_s)
-    bounds_s = beats.bounds_s[inside]
+    bounds_s = beats.bounds_s
+    if profile.cut_beats:
+        bounds_s = np.clip(bounds_s, first_s, last_s)
+    else:
+        inside = (bounds_s[:, 0] >= first_s) & (bounds_s[:, 4] <= last_s)
+        bounds_s = bounds_s[inside]
     edges_s = np.concatenate([bounds_s[:, :4].ravel(), bounds_s[-1:, 4], [duration_s]])
     edges_s = np.concatenate([[0.0], edges_s])
     cycle = [S1, SYSTOLE, S2, DIASTOLE]

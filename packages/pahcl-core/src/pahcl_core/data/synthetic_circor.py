@@ -4,33 +4,32 @@ Same files, same columns, same quirks as the download, so that whatever reads on
 the provenance file at its root says that it is synthetic.
 """
 
-import csv
-import wave
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
 
 from pahcl_core.data.circor import RECORDINGS
 from pahcl_core.data.circor_table import COLUMNS, MISSING, TABLE
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.provenance import Origin, write_provenance
 from pahcl_core.data.states import StateAnnotation
-from pahcl_core.data.synthesis import (
-    SAMPLE_RATE,
-    RecordingProfile,
-    SystolicMurmur,
-    synthesise_recording,
+from pahcl_core.data.synthesis import RecordingProfile, SystolicMurmur, synthesise_recording
+from pahcl_core.data.synthetic_files import (
+    DURATION_S,
+    check_request,
+    make_directories,
+    write_rows,
+    write_text,
+    write_wav,
 )
+from pahcl_core.data.synthetic_noise import SAMPLE_RATE
 from pahcl_core.data.synthetic_patients import SyntheticPatient, draw_patients
-from pahcl_core.errors import SettingError
 
 GENERATOR_VERSION = 1
 """Goes up whenever the same seed gives other files."""
 
-_SHORTEST_S = 3.0  # below, there may be no whole beat to annotate
 _AUDIBLE = 0.7  # a murmur is heard from this multiple of the noise on, both root mean square
 _S2_LEVELS = {"AV": 0.95, "PV": 0.9, "TV": 0.65, "MV": 0.5, "Phc": 0.6}
 
@@ -49,7 +48,7 @@ def write_synthetic_circor(
     *,
     num_patients: int,
     seed: int,
-    duration_s: tuple[float, float] = (8.0, 25.0),
+    duration_s: tuple[float, float] = DURATION_S,
     progress: Progress = lambda items, total: items,
 ) -> None:
     """Write a synthetic CirCor collection.
@@ -64,16 +63,8 @@ def write_synthetic_circor(
     Raises:
         SettingError: If the directory is not empty, or an argument makes no sense.
     """
-    if num_patients < 1:
-        raise SettingError(f"num_patients must be at least 1, got {num_patients}")
-    if seed < 0:
-        raise SettingError(f"seed must not be negative, got {seed}")
-    if not _SHORTEST_S <= duration_s[0] <= duration_s[1]:
-        raise SettingError(
-            f"duration_s must be a shortest and a longest duration from {_SHORTEST_S:g} s on, "
-            f"got {duration_s[0]:g} and {duration_s[1]:g}"
-        )
-    _make_directory(directory)
+    check_request("num_patients", num_patients, fewest=1, seed=seed, duration_s=duration_s)
+    make_directories(directory, [RECORDINGS])
     # First of all, so that even an interrupted attempt cannot pass for recordings of patients.
     write_provenance(
         directory,
@@ -81,8 +72,7 @@ def write_synthetic_circor(
             generator="pahcl_core.data.synthetic_circor",
             generator_version=GENERATOR_VERSION,
             seed=seed,
-            num_patients=num_patients,
-            duration_s=duration_s,
+            request={"num_patients": num_patients, "duration_s": duration_s},
         ),
     )
     patients = draw_patients(num_patients, np.random.default_rng(seed))
@@ -93,18 +83,8 @@ def write_synthetic_circor(
         row = _row(patient, takes)
         _write_patient(directory / RECORDINGS, takes, row, rng)
         rows.append(row)
-    with (directory / TABLE).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _make_directory(directory: Path) -> None:
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise SettingError(
-            f"{directory} is not an empty folder; name a new one, or empty it yourself first"
-        )
-    (directory / RECORDINGS).mkdir(parents=True)
+    cells = [[row[column] for column in COLUMNS] for row in rows]
+    write_rows(directory / TABLE, [COLUMNS, *cells])
 
 
 def _plan(
@@ -203,21 +183,13 @@ def _write_patient(
     lines = [f"{patient_id} {len(takes)} {SAMPLE_RATE}"]
     for take in takes:
         samples, sample_rate, states = synthesise_recording(take.profile, rng)
-        _write_wav(folder / f"{take.name}.wav", samples, sample_rate)
+        write_wav(folder / f"{take.name}.wav", samples, sample_rate)
         _write_header(folder / f"{take.name}.hea", take, len(samples))
         _write_states(folder / f"{take.name}.tsv", states)
         files = " ".join(f"{take.name}.{suffix}" for suffix in ("hea", "wav", "tsv"))
         lines.append(f"{take.location} {files}")
     lines += [f"#{column}: {row[column]}" for column in COLUMNS[2:]]
-    _write_text(folder / f"{patient_id}.txt", "\n".join(lines) + "\n")
-
-
-def _write_wav(path: Path, samples: Float32[np.ndarray, "samples"], sample_rate: int) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(np.rint(samples * 32767.0).astype("<i2").tobytes())
+    write_text(folder / f"{patient_id}.txt", "\n".join(lines) + "\n")
 
 
 def _write_header(path: Path, take: _Take, num_samples: int) -> None:
@@ -226,18 +198,14 @@ def _write_header(path: Path, take: _Take, num_samples: int) -> None:
         f"{take.name} 1 {SAMPLE_RATE} {num_samples}",
         f"{take.name}.wav 16+44 1 16 0 0 0 0 {take.location}",
     ]
-    _write_text(path, "\r\n".join(lines) + "\r\n")
+    write_text(path, "\r\n".join(lines) + "\r\n")
 
 
 def _write_states(path: Path, states: StateAnnotation) -> None:
     rows = zip(states.start_s, states.end_s, states.state, strict=True)
     lines = [f"{_seconds(start)}\t{_seconds(end)}\t{state}\n" for start, end, state in rows]
-    _write_text(path, "".join(lines))
+    write_text(path, "".join(lines))
 
 
 def _seconds(value: float) -> str:
     return np.format_float_positional(value, precision=6, trim="-")
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="")

@@ -7,16 +7,14 @@ age follow the medians of Fleming et al., "Normal ranges of heart rate and respi
 children from birth to 18 years of age", Lancet 377, 2011.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
 from pahcl_core.data.circor_table import MISSING
 from pahcl_core.data.synthesis import MurmurPitch, MurmurShape, MurmurTiming
-
-T = TypeVar("T")
+from pahcl_core.data.synthetic_hearts import PITCHES, SHAPES, TIMINGS
+from pahcl_core.data.synthetic_shares import choose
 
 _MURMUR_SHARES = {"Present": 0.19, "Unknown": 0.07, "Absent": 0.74}
 _ABNORMAL_SHARES = {"Present": 0.84, "Unknown": 0.63, "Absent": 0.38}
@@ -55,19 +53,6 @@ _GRADES: dict[str, tuple[float, float, float]] = {  # share, softest and loudest
     "II/VI": (0.22, 0.12, 0.22),
     "III/VI": (0.23, 0.22, 0.4),
 }
-_TIMINGS: dict[MurmurTiming, float] = {
-    "Holosystolic": 0.55,
-    "Early-systolic": 0.33,
-    "Mid-systolic": 0.1,
-    "Late-systolic": 0.02,
-}
-_SHAPES: dict[MurmurShape, float] = {
-    "Plateau": 0.6,
-    "Decrescendo": 0.2,
-    "Diamond": 0.17,
-    "Crescendo": 0.03,
-}
-_PITCHES: dict[MurmurPitch, float] = {"Low": 0.5, "Medium": 0.28, "High": 0.22}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,13 +146,13 @@ def _labels(num_persons: int, rng: np.random.Generator) -> list[tuple[str, str]]
 def _draw_patient(
     patient_id: int, label: str, outcome: str, rng: np.random.Generator
 ) -> SyntheticPatient:
-    age = _choose({name: row[0] for name, row in _AGES.items()}, rng)
+    age = choose({name: row[0] for name, row in _AGES.items()}, rng)
     _, heart_rate_bpm, breaths_per_minute, height_cm, weight_kg = _AGES[age]
     size = float(np.clip(rng.normal(1.0, 0.1), 0.75, 1.25))
     measured = bool(rng.uniform() < 0.85)
     sex = str(rng.choice(["Female", "Male"]))
     pregnant = age == MISSING and sex == "Female"
-    locations = _choose(_LOCATION_SETS, rng)
+    locations = choose(_LOCATION_SETS, rng)
     has_murmur = label == "Present" or (label == "Unknown" and rng.uniform() < 0.3)
     wide_split = outcome == "Abnormal" and rng.uniform() < 0.5  # as when the right ventricle lags
     return SyntheticPatient(
@@ -190,20 +175,14 @@ def _draw_patient(
 
 
 def _draw_murmur(locations: tuple[str, ...], rng: np.random.Generator) -> PatientMurmur:
-    grade = _choose({name: row[0] for name, row in _GRADES.items()}, rng)
+    grade = choose({name: row[0] for name, row in _GRADES.items()}, rng)
     _, softest, loudest = _GRADES[grade]
     return PatientMurmur(
-        timing=_choose(_TIMINGS, rng),
-        shape=_choose(_SHAPES, rng),
-        pitch=_choose(_PITCHES, rng),
+        timing=choose(TIMINGS, rng),
+        shape=choose(SHAPES, rng),
+        pitch=choose(PITCHES, rng),
         grade=grade,
         quality=str(rng.choice(["Blowing", "Harsh"])),
         loudest_at=str(rng.choice(sorted(set(locations) & _SPREAD.keys()))),
         level=rng.uniform(softest, loudest),
     )
-
-
-def _choose(shares: Mapping[T, float], rng: np.random.Generator) -> T:
-    """One of the keys, as often as its share says."""
-    weights = np.array(list(shares.values()))
-    return list(shares)[int(rng.choice(len(weights), p=weights / weights.sum()))]

@@ -21,6 +21,13 @@ class Cycles:
     def __len__(self) -> int:
         return len(self.bounds_s)
 
+    @property
+    def heart_rate_bpm(self) -> float | None:
+        """Beats per minute: 60 over the median length in seconds; None where there is no cycle."""
+        if len(self) == 0:
+            return None
+        return 60.0 / float(np.median(self.bounds_s[:, -1] - self.bounds_s[:, 0]))
+
 
 def cycles_from_states(
     start_s: Float64[np.ndarray, "rows"],

@@ -59,7 +59,7 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
     collection = reader.read(
         config.data_dir, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
-    labels = (reader.split_by, *reader.also)
+    labels = reader.labels
     split = _split(collection, labels, config)
     cycles, found = prepare(
         collection,

@@ -1,0 +1,1 @@
+"""Pictures of segmentations and of collections, drawn by matplotlib where it is installed."""

@@ -1,0 +1,60 @@
+"""Pretraining on a folder of one's own: everyone is dealt out, without a single label."""
+
+import pytest
+
+from pahcl_core.data.synthetic_folder import write_synthetic_folder
+from pahcl_core.training.people import read_cohort
+from pahcl_core.training.pretrain import pretrain
+
+
+def unwatched(items, total):
+    return items
+
+
+def write(root):
+    """Eight subjects, recorded twice each."""
+    write_synthetic_folder(root, num_subjects=8, seed=2, duration_s=(3.0, 3.5))
+    return root
+
+
+@pytest.fixture(scope="module")
+def unlabelled(tmp_path_factory):
+    """Their recordings, and a table without the label."""
+    root = write(tmp_path_factory.mktemp("own") / "recordings of mine")
+    table = root / "recordings.csv"
+    lines = [line.rsplit(",", 1)[0] for line in table.read_text().splitlines()]
+    table.write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_everyone_is_on_one_side(unlabelled, pretrain_config):
+    cohort = read_cohort(pretrain_config(data_dir=unlabelled, collection="folder"), unwatched)
+
+    split = cohort.split
+    sides = [set(split.train), set(split.val), set(split.test)]
+    assert [len(side) for side in sides] == [5, 2, 1] or [len(side) for side in sides] == [5, 1, 2]
+    assert set.union(*sides) == {f"s{number:03}" for number in range(1, 9)}
+    assert cohort.problems == ()
+    assert len(cohort.cycles.recordings) == 16
+    assert cohort.persons(["s002"]) == ("recordings of mine:s002",)
+
+
+def test_labels_that_are_there_change_nothing(unlabelled, pretrain_config, tmp_path):
+    """The table with a label gives the split and the cycles of the table without."""
+    first, second = (
+        read_cohort(pretrain_config(data_dir=root, collection="folder"), unwatched)
+        for root in (unlabelled, write(tmp_path / "labelled"))
+    )
+
+    assert first.split == second.split
+    assert (first.cycles.bounds == second.cycles.bounds).all()
+
+
+def test_an_encoder_can_be_pretrained(unlabelled, pretrain_config, silent):
+    config = pretrain_config(data_dir=unlabelled, collection="folder")
+
+    metrics = pretrain(config, tracker=silent).metrics
+
+    assert metrics["provenance"] == "synthetic"
+    assert metrics["n_persons"] == 5
+    assert metrics["not_used"] == 0
