@@ -263,14 +263,14 @@ def _some_physionet2016(source: Path, target: Path) -> None:
 
 
 def _some_pascal(source: Path, target: Path) -> None:
-    """Two short recordings of each class and set, and every table whole."""
+    """The shortest recording of each class and set, and every table whole."""
     for name in ("set_a", "set_b"):
         (target / name).mkdir(parents=True)
         by_class: dict[str, list[Path]] = {}
         for path in (source / name).glob("*.wav"):
             by_class.setdefault(path.name.split("_")[0], []).append(path)
         for paths in by_class.values():
-            for path in _shortest(paths, 2):
+            for path in _shortest(paths, 1):
                 shutil.copy(path, target / name / path.name)
     for path in source.glob("*.csv"):
         shutil.copy(path, target / path.name)
