@@ -47,7 +47,7 @@ from pahcl_core.data.store import prepare
 root, store, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 collection = READERS["circor"].read(root, max_damaged=1.0, strict=False)
 collection = replace(collection, recordings=collection.recordings[:count])
-cycles, _ = prepare(collection, SignalConfig(), store=store)
+cycles, *_ = prepare(collection, SignalConfig(), store=store)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, cycles.samples.nbytes / 1e6)
 """
 

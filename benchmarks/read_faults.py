@@ -144,7 +144,7 @@ def _read(name: str, root: Path, base: Path) -> str:
     """Read and prepare; returns what is wrong with the result."""
     read = READERS[name].read  # type: ignore[index]
     collection = read(root, max_damaged=1.0, strict=False)
-    cycles, _ = prepare(collection, SignalConfig(), store=root.parent / "store")
+    cycles, *_ = prepare(collection, SignalConfig(), store=root.parent / "store")
     return (
         _wrong_labels(name, collection, read(base, max_damaged=1.0, strict=False))
         or _wrong_samples(collection, {one.recording_id for one in cycles.recordings})

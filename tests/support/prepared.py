@@ -7,6 +7,7 @@ from pahcl_core.data import store
 
 
 def prepare(collection, config, **options):
-    """`store.prepare` in a folder that is removed; what is mapped from it stays readable."""
+    """Cycles and problems, from a store that is removed; what is mapped from it stays readable."""
     with TemporaryDirectory() as folder:
-        return store.prepare(collection, config, store=Path(folder) / "store", **options)
+        prepared = store.prepare(collection, config, store=Path(folder) / "store", **options)
+        return prepared.cycles, prepared.problems

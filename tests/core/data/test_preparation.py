@@ -1,14 +1,18 @@
 """From recordings to cycles: against SciPy, against the annotation, and whatever is damaged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import signal
 from scipy.io import wavfile
 
 from pahcl_core.data.circor import read_circor
-from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.preparation import SignalConfig, prepare_recording
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError
+from pahcl_core.signal.cycles import Cycles
+from pahcl_core.signal.quality import rate_quality
 from support.prepared import prepare
 
 CONFIG = SignalConfig(sample_rate=1000, low_hz=25.0, high_hz=400.0)
@@ -242,3 +246,70 @@ def test_every_recording_is_there_once_and_every_cycle_inside_its_own(synthetic)
 def test_a_band_that_does_not_fit_is_refused(changes):
     with pytest.raises(ValueError, match="must lie between 0 and half of sample_rate"):
         SignalConfig(**changes)
+
+
+def test_quality_is_that_of_the_sound_as_it_was_recorded(tree):
+    """Of the recording and of each cycle; noise at the end spoils the cycles that it covers."""
+    sound = beating()
+    rng = np.random.default_rng(2)
+    sound[-7000:] += rng.normal(0, 6000, 7000).astype(np.int16)
+    (recording,) = tree(one=(sound, annotation())).recordings
+
+    prepared = prepare_recording(recording, CONFIG)
+
+    bounds_s = prepared.bounds_s
+    rated = rate_quality(
+        (sound / 2**15).astype(np.float32), sample_rate=4000, cycles=Cycles(bounds_s=bounds_s)
+    )
+    assert prepared.quality == pytest.approx(rated.index, abs=1e-6)
+    assert prepared.cycle_quality == pytest.approx(rated.cycle_index, abs=1e-6)
+    assert prepared.flags == rated.flags
+    assert prepared.cycle_quality[bounds_s[:, 4] < 3.2].min() > prepared.cycle_quality[-1]
+
+
+def test_cycles_that_are_left_out_are_not_rated(tree):
+    """One lasts 4 s: the ratings are of those that stay."""
+    rows = annotation(beats=2) + "1.65\t3.5\t1\n3.5\t3.9\t2\n3.9\t4.0\t3\n4.0\t4.6\t4\n"
+    (recording,) = tree(one=(beating(), rows)).recordings
+
+    prepared = prepare_recording(recording, CONFIG)
+
+    assert len(prepared.cycle_quality) == len(prepared.bounds_s) == 2
+
+
+def test_windows_have_the_quality_of_their_recording(tree):
+    (recording,) = tree(one=(np.zeros(10000, dtype=np.int16), None)).recordings
+
+    prepared = prepare_recording(recording, CONFIG)
+
+    assert prepared.source == "windows"
+    assert (prepared.quality, prepared.flags) == (0.0, ("silent",))
+    assert prepared.cycle_quality.tolist() == [0.0, 0.0]
+
+
+def test_a_rate_too_low_to_rate(tree):
+    collection = tree(one=(beating(), None))
+    (recording,) = collection.recordings
+    wavfile.write(recording.path, 500, beating(rate=500))
+
+    prepared = prepare_recording(replace(recording, sample_rate=500), CONFIG)
+
+    assert np.isnan(prepared.quality)
+    assert np.isnan(prepared.cycle_quality).all()
+    assert prepared.flags == ()
+    assert prepared.source == "windows"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_click_is_silenced_unless_it_is_to_stay(tree, wanted):
+    """Ten times as loud as the heart, at 2 s."""
+    sound = beating() // 12
+    sound[8000:8008] = 20000
+    (recording,) = tree(one=(sound, annotation())).recordings
+
+    prepared = prepare_recording(recording, replace(CONFIG, despike=wanted))
+
+    loudest = np.abs(prepared.samples)
+    around = loudest[1990:2015].max()
+    elsewhere = np.delete(loudest, np.s_[1900:2100]).max()
+    assert (around < 1.5 * elsewhere) == wanted

@@ -20,7 +20,7 @@ import pytest
 from pahcl_core.data import store as store_module
 from pahcl_core.data import store_parts
 from pahcl_core.data.circor import read_circor
-from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.preparation import SignalConfig, prepare_recording
 from pahcl_core.data.store import Shard, merge_shards, prepare, prepare_shard
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError
@@ -74,8 +74,8 @@ def test_a_collection_is_prepared_once(root, tmp_path, prepared):
     """The second time it is mapped from disk, equal to the bit."""
     collection = read_circor(root)
 
-    first, problems = prepare(collection, CONFIG, store=tmp_path / "store")
-    second, again = prepare(read_circor(root), CONFIG, store=tmp_path / "store")
+    first, problems, _ = prepare(collection, CONFIG, store=tmp_path / "store")
+    second, again, _ = prepare(read_circor(root), CONFIG, store=tmp_path / "store")
 
     assert sorted(prepared) == sorted(one.recording_id for one in collection.recordings)
     assert isinstance(second.samples, np.memmap)
@@ -87,9 +87,28 @@ def test_a_collection_is_prepared_once(root, tmp_path, prepared):
     )
 
 
+def test_ratings_are_kept_in_the_order_of_the_recordings(root, tmp_path):
+    """And of their cycles; an unusable recording has none."""
+    victim = sorted((root / "training_data").glob("*.wav"))[3]
+    collection = read_circor(root)
+    victim.write_bytes(b"RIFF")
+    for _ in range(2):
+        cycles, _, ratings = prepare(collection, CONFIG, store=tmp_path / "store")
+
+        usable = [one for one in collection.recordings if one.path != victim]
+        alone = [prepare_recording(one, CONFIG) for one in usable]
+        assert ratings.quality.tolist() == [one.quality for one in alone]
+        assert ratings.flags == tuple(one.flags for one in alone)
+        assert (
+            ratings.cycle_quality.tolist()
+            == np.concatenate([one.cycle_quality for one in alone]).tolist()
+        )
+        assert len(ratings.cycle_quality) == len(cycles)
+
+
 def test_arrays_are_what_numpy_says_they_are(root, tmp_path):
     """Anyone may read them: plain .npy files, whose hashes are in the index."""
-    cycles, _ = prepare(read_circor(root), CONFIG, store=tmp_path / "store")
+    cycles, *_ = prepare(read_circor(root), CONFIG, store=tmp_path / "store")
     folder = collection_of(tmp_path / "store")
 
     samples = np.load(folder / "samples.npy")
@@ -136,7 +155,7 @@ def test_what_has_changed_is_prepared_anew(root, tmp_path, suffix):
     os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert victim.stat().st_size == before.st_size
 
-    cycles, _ = prepare(read_circor(root), CONFIG, store=tmp_path / "store")
+    cycles, *_ = prepare(read_circor(root), CONFIG, store=tmp_path / "store")
 
     fresh, _ = prepare_elsewhere(read_circor(root), CONFIG)
     assert cycles.samples.tobytes() == fresh.samples.tobytes()
@@ -153,7 +172,7 @@ def test_other_settings_are_another_collection(root, tmp_path, changes):
     other = replace(CONFIG, **changes)
     prepare(read_circor(root), CONFIG, store=tmp_path / "store")
 
-    cycles, _ = prepare(read_circor(root), other, store=tmp_path / "store")
+    cycles, *_ = prepare(read_circor(root), other, store=tmp_path / "store")
 
     fresh, _ = prepare_elsewhere(read_circor(root), other)
     assert cycles.samples.tobytes() == fresh.samples.tobytes()
@@ -278,7 +297,7 @@ def test_two_at_once(root, tmp_path):
 
 
 def prepare_and_say(root, store, path):
-    cycles, _ = prepare(read_circor(root), CONFIG, store=store)
+    cycles, *_ = prepare(read_circor(root), CONFIG, store=store)
     path.write_bytes(cycles.samples.tobytes())
 
 
@@ -291,7 +310,7 @@ def test_threads_that_merge_at_once(root, tmp_path):
             pool.map(lambda _: prepare(collection, CONFIG, store=tmp_path / "store"), range(4))
         )
 
-    assert len({cycles.samples.tobytes() for cycles, _ in found}) == 1
+    assert len({cycles.samples.tobytes() for cycles, *_ in found}) == 1
 
 
 def test_two_recordings_of_equal_content(root, tmp_path):
@@ -302,7 +321,7 @@ def test_two_recordings_of_equal_content(root, tmp_path):
         shutil.copy(victims[0].with_suffix(suffix), victims[1].with_suffix(suffix))
     collection = read_circor(root)
 
-    cycles, _ = prepare(collection, CONFIG, store=tmp_path / "store")
+    cycles, *_ = prepare(collection, CONFIG, store=tmp_path / "store")
 
     names = [one.path.name for one in cycles.recordings]
     first, second = (names.index(one.name) for one in victims)
@@ -319,7 +338,7 @@ def test_an_annotation_that_cannot_be_opened_costs_the_annotation_alone(root, tm
     victim.unlink()
     victim.mkdir()
 
-    cycles, problems = prepare(collection, CONFIG, store=tmp_path / "store")
+    cycles, problems, _ = prepare(collection, CONFIG, store=tmp_path / "store")
 
     (problem,) = problems
     assert problem.file == f"training_data/{victim.name}"
@@ -419,7 +438,7 @@ import os, signal, sys, time
 from pathlib import Path
 from pahcl_core.data import store
 from pahcl_core.data.circor import read_circor
-from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.preparation import SignalConfig, prepare_recording
 
 store._WORTH_PROCESSES_S = 0
 

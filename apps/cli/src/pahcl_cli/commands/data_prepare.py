@@ -1,6 +1,7 @@
 """`pahcl data prepare`."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,8 @@ def prepare(
     Interrupted or killed, it goes on where it was. On a cluster each job takes a share, and
     --merge puts them together: pahcl data prepare DIR --shard 3/8, and at last --merge.
     """
+    import numpy as np
+
     from pahcl_cli.progress import progress_bar, show_warnings
     from pahcl_cli.run_files import Layers
     from pahcl_core.config import from_dict
@@ -75,16 +78,20 @@ def prepare(
         ]
     else:
         if merge:
-            cycles, problems = merge_shards(found, config.signal, store=config.prepared)
+            cycles, problems, ratings = merge_shards(found, config.signal, store=config.prepared)
         else:
-            cycles, problems = prepare_all(found, config.signal, **how)
+            cycles, problems, ratings = prepare_all(found, config.signal, **how)
         refuse_damage(found, cycles, problems, config.reading)
         problems = (*found.problems, *problems)
         sources = {name: cycles.sources.count(name) for name in dict.fromkeys(cycles.sources)}
+        flags = Counter(flag for flags in ratings.flags for flag in flags)
+        median = float(np.nanmedian(ratings.quality)) if any(ratings.quality >= 0) else None
         about = {
             "recordings": len(cycles.recordings),
             "cycles": len(cycles),
             "sources": sources,
+            "median_quality": median,
+            "flags": dict(flags),
             "not_used": [str(problem) for problem in problems],
             "store": str(config.prepared),
             "bytes": cycles.samples.nbytes,
@@ -93,6 +100,8 @@ def prepare(
         lines = [
             f"{len(cycles.recordings)} recordings of {len(found.subjects)} subjects: "
             f"{len(cycles)} cycles ({origins})",
+            f"quality: median {'unknown' if median is None else f'{median:.2f}'}"
+            + "".join(f", {count} with {flag}" for flag, count in flags.most_common()),
             f"in {config.prepared}, {cycles.samples.nbytes / 1e6:.0f} MB",
             f"not used: {len(problems)}",
             *(f"  {problem}" for problem in problems),

@@ -1,4 +1,4 @@
-"""One pass over a recording: read, segment, resample, filter, scale; in memory, from one file."""
+"""One pass over a recording: read, segment, rate, resample, filter, remove spikes, scale."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from pahcl_core.data.audio import read_audio
 from pahcl_core.data.collection import Problem, Recording
 from pahcl_core.data.cycle_set import CycleSource
 from pahcl_core.errors import DataError
+from pahcl_core.signal import quality
 from pahcl_core.signal.cycles import Cycles, cycles_from_states
+from pahcl_core.signal.despike import despike
 from pahcl_core.signal.emissions import MIN_SAMPLE_RATE
 from pahcl_core.signal.filtering import bandpass, normalise, resample
 from pahcl_core.signal.segment_states import segment_states
@@ -39,6 +41,9 @@ class SignalConfig:
 
     cycles: Literal["annotation", "segmentation"] = "annotation"
     """Take cycles from the annotation where there is one, or always from the segmentation."""
+
+    despike: bool = True
+    """Silence what is far louder than the sounds around it: knocks and clicks."""
 
     def __post_init__(self) -> None:
         if not 0 < self.low_hz < self.high_hz < self.sample_rate / 2:
@@ -69,6 +74,14 @@ class PreparedRecording:
 
     source: CycleSource
     remarks: tuple[Remark, ...]
+    quality: float
+    """0 to 1; not a number where the sample rate is too low to tell, or it cannot be used."""
+
+    flags: tuple[str, ...]
+    """What is wrong with the recording; see `Quality`."""
+
+    cycle_quality: Float64[np.ndarray, "cycles"]
+    """0 to 1, of each cycle."""
 
     @property
     def is_usable(self) -> bool:
@@ -87,17 +100,44 @@ def prepare_recording(recording: Recording, config: SignalConfig) -> PreparedRec
         reason = f"{_without(recording.path, error)}; the recording was left out"
         return _unusable(Remark(of="recording", row=None, reason=reason))
     cycles, source, remarks = _segment(recording, samples, config)
-    samples = resample(samples, from_rate=sample_rate, to_rate=config.sample_rate)
+    resampled = resample(samples, from_rate=sample_rate, to_rate=config.sample_rate)
+    duration_s = len(resampled) / config.sample_rate
+    bounds_s = _plausible(cycles, duration_s)
+    # Before any filter: what lies beside the band of the heart is evidence, too.
+    rated = _rate(samples, sample_rate, Cycles(bounds_s=bounds_s))
+    cycle_quality = rated.cycle_index
+    if len(bounds_s) == 0:
+        bounds_s, source = _windows(duration_s), "windows"
+        cycle_quality = np.full(len(bounds_s), rated.index)
+    return PreparedRecording(
+        samples=_filtered(resampled, config),
+        bounds_s=bounds_s,
+        source=source,
+        remarks=remarks,
+        quality=rated.index,
+        flags=rated.flags,
+        cycle_quality=cycle_quality,
+    )
+
+
+def _filtered(
+    samples: Float32[np.ndarray, "samples"], config: SignalConfig
+) -> Float32[np.ndarray, "samples"]:
     filtered = bandpass(
         samples, sample_rate=config.sample_rate, low_hz=config.low_hz, high_hz=config.high_hz
     )
-    duration_s = len(samples) / config.sample_rate
-    bounds_s = _plausible(cycles, duration_s)
-    if len(bounds_s) == 0:
-        bounds_s, source = _windows(duration_s), "windows"
-    return PreparedRecording(
-        samples=normalise(filtered), bounds_s=bounds_s, source=source, remarks=remarks
-    )
+    if config.despike:
+        filtered = despike(filtered, sample_rate=config.sample_rate)
+    return normalise(filtered)
+
+
+def _rate(
+    samples: Float32[np.ndarray, "samples"], sample_rate: int, cycles: Cycles
+) -> quality.Quality:
+    if sample_rate < quality.MIN_SAMPLE_RATE:
+        unknown = np.full(len(cycles), np.nan)
+        return quality.Quality(index=float("nan"), flags=(), cycle_index=unknown)
+    return quality.rate_quality(samples, sample_rate=sample_rate, cycles=cycles)
 
 
 def _unusable(remark: Remark) -> PreparedRecording:
@@ -106,6 +146,9 @@ def _unusable(remark: Remark) -> PreparedRecording:
         bounds_s=np.zeros((0, 5)),
         source="windows",
         remarks=(remark,),
+        quality=float("nan"),
+        flags=(),
+        cycle_quality=np.zeros(0),
     )
 
 

@@ -23,12 +23,11 @@ from typing import Any
 
 import joblib
 
-from pahcl_core.data.collection import Collection, Problem, Recording
-from pahcl_core.data.cycle_set import CycleSet
+from pahcl_core.data.collection import Collection, Recording
 from pahcl_core.data.orphans import end_with
 from pahcl_core.data.preparation import Progress, SignalConfig, prepare_recording
 from pahcl_core.data.store_key import recording_key, settings_key
-from pahcl_core.data.store_merge import Entry, collection_key, merge, open_collection
+from pahcl_core.data.store_merge import Entry, Prepared, collection_key, merge, open_collection
 from pahcl_core.data.store_parts import Parts
 from pahcl_core.errors import DataError, SettingError
 
@@ -77,7 +76,7 @@ def prepare(
     store: Path,
     num_workers: int = 1,
     progress: Progress = lambda items, total: items,
-) -> tuple[CycleSet, tuple[Problem, ...]]:
+) -> Prepared:
     """All cycles of a collection, from the store; what is not there is prepared first.
 
     Args:
@@ -86,9 +85,6 @@ def prepare(
         store: Folder of the store; made if it is not there.
         num_workers: Processes; 0 for one per core. The result does not depend on it.
         progress: Shown the recordings as they are prepared.
-
-    Returns:
-        The cycles, their signals mapped from disk, and what could not be used of the recordings.
 
     Raises:
         DataError: If not one recording can be used, or the disk is full.
@@ -134,9 +130,7 @@ def prepare_shard(
     return len(entries)
 
 
-def merge_shards(
-    collection: Collection, config: SignalConfig, *, store: Path
-) -> tuple[CycleSet, tuple[Problem, ...]]:
+def merge_shards(collection: Collection, config: SignalConfig, *, store: Path) -> Prepared:
     """`prepare`, but refuses if anything is left to be prepared.
 
     Raises:

@@ -4,6 +4,8 @@
     offsets.npy      where each begins
     bounds.npy       the cycles, in samples
     recording.npy    the recording of each cycle
+    quality.npy      0 to 1, of each recording; not a number where its rate is too low to tell
+    cycle_quality.npy  the same of each cycle
     index.json       settings, recordings, remarks, and the hash of every array's file
 
 Written in one pass with one recording in memory at a time, however many there are.
@@ -15,10 +17,11 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from filelock import FileLock
+from jaxtyping import Float64
 
 from pahcl_core.data.collection import Collection, Problem, Recording
 from pahcl_core.data.cycle_set import CycleSet
@@ -26,7 +29,30 @@ from pahcl_core.data.preparation import PreparedRecording, SignalConfig, problem
 from pahcl_core.data.store_parts import Parts, remark_from
 from pahcl_core.errors import DataError
 
-_ARRAYS = ("samples", "offsets", "bounds", "recording")
+_SIGNALS = ("samples", "offsets", "bounds", "recording")
+_RATINGS = ("quality", "cycle_quality")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ratings:
+    """How good the recordings of a `CycleSet` are; see `Quality`."""
+
+    quality: Float64[np.ndarray, "recordings"]
+    cycle_quality: Float64[np.ndarray, "cycles"]
+    flags: tuple[tuple[str, ...], ...]
+    """What is wrong, by recording."""
+
+
+class Prepared(NamedTuple):
+    """A collection from the store."""
+
+    cycles: CycleSet
+    """Its arrays are mapped from disk."""
+
+    problems: tuple[Problem, ...]
+    """What could not be used of the recordings."""
+
+    ratings: Ratings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +114,7 @@ def _write(
     """Write all files of a collection; False if a part is missing."""
     rows: list[dict[str, Any]] = []
     offsets, bounds = [0], [np.zeros((0, 5), dtype=np.int64)]
+    quality, cycle_quality = [], [np.zeros(0)]
     with (directory / "samples.npy").open("w+b") as file:
         samples = _SampleWriter(file)
         for entry in entries:
@@ -99,6 +126,8 @@ def _write(
             if prepared.is_usable:
                 rounded = np.rint(prepared.bounds_s * config.sample_rate).astype(np.int64)
                 bounds.append(offsets[-1] + rounded)
+                quality.append(prepared.quality)
+                cycle_quality.append(prepared.cycle_quality)
                 offsets.append(samples.append(prepared.samples))
         samples.close()
     if len(offsets) == 1:
@@ -107,10 +136,12 @@ def _write(
     np.save(directory / "offsets.npy", np.array(offsets, dtype=np.int64))
     np.save(directory / "bounds.npy", np.concatenate(bounds))
     np.save(directory / "recording.npy", np.repeat(np.arange(len(counts)), counts))
+    np.save(directory / "quality.npy", np.array(quality))
+    np.save(directory / "cycle_quality.npy", np.concatenate(cycle_quality))
     index = {
         "collection": collection.name,
         "settings": asdict(config),
-        "arrays": {name: _hash(directory / f"{name}.npy") for name in _ARRAYS},
+        "arrays": {name: _hash(directory / f"{name}.npy") for name in (*_SIGNALS, *_RATINGS)},
         "recordings": rows,
     }
     text = json.dumps(index, indent=1, ensure_ascii=False)
@@ -149,6 +180,7 @@ def _row(entry: Entry, prepared: PreparedRecording) -> dict[str, Any]:
         "content": entry.key,
         "usable": prepared.is_usable,
         "source": prepared.source,
+        "flags": prepared.flags,
         "remarks": [asdict(remark) for remark in prepared.remarks],
     }
 
@@ -158,10 +190,8 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def open_collection(
-    directory: Path, collection: Collection
-) -> tuple[CycleSet, tuple[Problem, ...]] | None:
-    """A collection from the store, its arrays mapped from disk; None if it is not there.
+def open_collection(directory: Path, collection: Collection) -> Prepared | None:
+    """A collection from the store; None if it is not there.
 
     Raises:
         DataError: If its files are damaged.
@@ -173,7 +203,7 @@ def open_collection(
         # Copy on write: PyTorch wants arrays that may be written to; none is.
         arrays = {
             name: np.load(directory / f"{name}.npy", mmap_mode="c", allow_pickle=False)
-            for name in _ARRAYS
+            for name in _SIGNALS
         }
         rows = index["recordings"]
         both = list(zip(collection.recordings, rows, strict=True))
@@ -183,6 +213,10 @@ def open_collection(
             sources=tuple(row["source"] for _, row in usable),
             sample_rate=index["settings"]["sample_rate"],
             **arrays,
+        )
+        ratings = Ratings(
+            flags=tuple(tuple(row["flags"]) for _, row in usable),
+            **{name: np.load(directory / f"{name}.npy", allow_pickle=False) for name in _RATINGS},
         )
         remarks = [(one, [remark_from(each) for each in row["remarks"]]) for one, row in both]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -195,4 +229,4 @@ def open_collection(
         for recording, found in remarks
         for problem in problems_of(recording, found, root=collection.root)
     ]
-    return cycles, tuple(problems)
+    return Prepared(cycles=cycles, problems=tuple(problems), ratings=ratings)

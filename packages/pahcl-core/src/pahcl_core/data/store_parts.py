@@ -42,6 +42,7 @@ class Parts:
         self.directory.mkdir(parents=True, exist_ok=True)
         about = {
             "source": prepared.source,
+            "flags": prepared.flags,
             "remarks": [asdict(remark) for remark in prepared.remarks],
         }
         handle, name = tempfile.mkstemp(dir=self.directory, prefix=".", suffix=".tmp")
@@ -51,6 +52,8 @@ class Parts:
                     file,
                     samples=prepared.samples,
                     bounds_s=prepared.bounds_s,
+                    quality=np.float64(prepared.quality),
+                    cycle_quality=prepared.cycle_quality,
                     about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
                 )
             Path(name).replace(self._path(key))
@@ -67,6 +70,9 @@ class Parts:
                     samples=file["samples"],
                     bounds_s=file["bounds_s"],
                     source=about["source"],
+                    quality=float(file["quality"]),
+                    flags=tuple(about["flags"]),
+                    cycle_quality=file["cycle_quality"],
                     remarks=tuple(remark_from(one) for one in about["remarks"]),
                 )
         except _DAMAGE:

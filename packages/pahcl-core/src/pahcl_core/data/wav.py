@@ -150,7 +150,9 @@ def _parse_format(content: bytes, path: Path) -> _Format:
             f"in {frame_bytes} bytes"
         )
     sample_bytes = frame_bytes // num_channels
-    if tag in (_PCM, _FLOAT) and -(-bits // 8) != sample_bytes:  # which of them to believe would be a guess
+    if (
+        tag in (_PCM, _FLOAT) and -(-bits // 8) != sample_bytes
+    ):  # which of them to believe would be a guess
         raise DataError(f"{path}: is damaged: samples of {bits} bits in {sample_bytes} bytes each")
     kind: Literal["integer", "float"] = "float" if tag == _FLOAT else "integer"
     if (tag == _PCM and sample_bytes in (1, 2, 3, 4)) or (tag == _FLOAT and sample_bytes in (4, 8)):

@@ -61,7 +61,7 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
     )
     labels = reader.labels
     split = _split(collection, labels, config)
-    cycles, found = prepare(
+    cycles, found, _ = prepare(
         collection,
         config.signal,
         store=config.prepared,
