@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from support.wandb_records import CONSOLE, EVENTS, HISTORY, RecordedArtifact, RecordedRun
+from support.wandb_sweeps import Sweeps
 
 ENTITY = "test-entity"
 Variables: TypeAlias = Mapping[str, Any]
@@ -21,6 +22,7 @@ class Store:
         self.base_url = base_url
         self.runs: dict[str, RecordedRun] = {}
         self.artifacts: dict[str, RecordedArtifact] = {}
+        self.sweeps = Sweeps(ENTITY)
         self.uploads: dict[str, Callable[[bytes], None]] = {}
         """What to do with the content that arrives at an upload address, by path."""
 
@@ -39,6 +41,7 @@ class Store:
             "CreateArtifactFiles": self._create_artifact_files,
             "UpdateArtifactManifest": self._update_artifact_manifest,
             "CommitArtifact": self._commit_artifact,
+            **self.sweeps.answers(),
         }
         return answers[operation](variables) if operation in answers else None
 
@@ -76,7 +79,7 @@ class Store:
             "displayName": run.display_name or run.id,
             "description": None,
             "config": json.dumps(run.sent_config),
-            "sweepName": None,
+            "sweepName": run.sweep,
             "project": {
                 "id": f"project-{run.project}",
                 "name": run.project,

@@ -46,6 +46,9 @@ class RecordedRun:
     group: str | None = None
     job_type: str | None = None
     notes: str | None = None
+    sweep: str | None = None
+    """Id of the sweep that it is a trial of."""
+
     tags: list[str] = field(default_factory=list)
     sent_config: dict[str, Any] = field(default_factory=dict)
     """The configuration in the form in which it travels: `{key: {"value": value}}`, with the
@@ -107,6 +110,7 @@ class RecordedRun:
             "groupName": "group",
             "jobType": "job_type",
             "notes": "notes",
+            "sweep": "sweep",
             "tags": "tags",
         }
         for sent, name in fields.items():

@@ -1,7 +1,8 @@
 """A small Weights & Biases server on loopback, for tests with the real client.
 
-It answers what wandb 0.31.0 asks while it records a run: GraphQL, the line-wise `file_stream`, and
-uploads. It can be told to fail: with a status, garbage, a dropped connection, or no answer at all.
+It answers what wandb 0.31.0 asks while it records a run or works through a sweep: GraphQL, the
+line-wise `file_stream`, and uploads. It can be told to fail: with a status, garbage, a dropped
+connection, or no answer at all.
 
     with WandbServer() as server:
         subprocess.run([...], env=server.environment(tmp_path), timeout=60, check=True)
@@ -26,6 +27,7 @@ from urllib.parse import unquote, urlsplit
 
 from support.wandb_graphql import Store
 from support.wandb_records import RecordedArtifact, RecordedRun
+from support.wandb_sweeps import Sweeps
 
 Kind: TypeAlias = Literal["graphql", "file_stream", "upload", "other", "foreign"]
 Scope: TypeAlias = Literal["everything", "graphql", "file_stream", "upload"]
@@ -99,6 +101,11 @@ class WandbServer:
     def artifacts(self) -> list[RecordedArtifact]:
         """The artifacts of all runs in the order of their creation."""
         return list(self._store.artifacts.values())
+
+    @property
+    def sweeps(self) -> Sweeps:
+        """The sweeps, and what their trials are to be given."""
+        return self._store.sweeps
 
     def environment(self, folder: Path) -> dict[str, str]:
         """The whole environment for a client's process.

@@ -89,6 +89,34 @@ def test_a_failing_server_is_replayed_to_when_it_is_sound():
     assert all(check["value"] == 0 for check in found.values())
 
 
+@pytest.mark.slow
+def test_training_with_and_without_trackers_is_compared():
+    pytest.importorskip("wandb", reason="needs the wandb client")
+    output = run(
+        "track_training.py", "--json", "--pairs=1", "--block=2", "--patients=16", "--cycles=8",
+        "--threads=1",
+    )  # fmt: skip
+
+    found = checks_in(output)
+    assert found["rows and files not delivered"]["value"] == 0
+    assert found["training longer, by the clock, median"]["budget"] == "<= 1"
+    (note,) = json.loads(output)["notes"]
+    assert "wandb offline, " in note
+    assert "; 1 pairs of blocks of 2 steps; " in note
+
+
+def test_the_interval_of_a_median_is_that_of_the_tables():
+    """Ranks 2 and 9 of 10, 14 and 27 of 40."""
+    code = (
+        "from track_training import interval; print(interval(range(1, 11)), interval(range(1, 41)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=BENCHMARKS, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "(2, 9) (14, 27)\n"
+
+
 def test_report_says_what_was_missed(checks, capsys):
     figures = [
         checks.Check(name="speed", value=9.5, unit="x", least=10),

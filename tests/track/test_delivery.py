@@ -55,7 +55,10 @@ def test_a_tracker_that_raises_is_alone_with_it(run, completed, tmp_path, told, 
     assert read_history(run.directory).series("a")[0] == list(range(5))
     assert read_history(run.directory).outcome == completed
     assert told()[0] == f"mine failed (row): {describe(error)}; the run goes on"
-    assert told()[1:] == ["mine: 0 sent, 6 failed, 0 not delivered"]
+    assert told()[1:] == [
+        "mine: 0 sent, 6 failed, 0 not delivered, no end; to send it: "
+        f"pahcl track replay {run.directory} --tracker mine"
+    ]
 
 
 def test_each_kind_of_failure_is_told_once_with_its_traceback(run, completed, caplog):

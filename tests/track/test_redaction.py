@@ -260,10 +260,12 @@ def test_trackers_are_told_no_secret(make_run, monkeypatch):
     monkeypatch.setattr("os.environ", {"HF_TOKEN": SECRET})
     tracker = Recorder()
     session = Session({"mine": tracker})
-    session.start(make_run(config={"api_key": "own-secret", "argv": [SECRET], "lr": 0.1}))
+    config = {"api_key": "own-secret", "argv": [SECRET], "lr": 0.1}
+    session.start(make_run(config=config, notes=f"from {ADDRESS}"))
     session.finish(Outcome(status="failed", error=f"{ADDRESS} {SECRET}"))
 
     assert tracker.run.config == {"api_key": HIDDEN, "argv": [HIDDEN], "lr": 0.1}
+    assert tracker.run.notes == "from postgres://[redacted]@host/db"
     assert tracker.outcome.error == "postgres://[redacted]@host/db [redacted]"
 
 

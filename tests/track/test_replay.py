@@ -1,5 +1,8 @@
 """A run sent to a tracker after the fact: complete, in order, nothing twice."""
 
+import subprocess
+import sys
+
 import pytest
 
 from oracles.journal_reader import read_lines
@@ -185,3 +188,37 @@ def test_progress_sees_what_is_sent(record):
     replay(directory, Recorder(), name="mine", progress=progress)
 
     assert seen == [(2, 3), (3, 3), (4, 3)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it takes SIGKILL")
+def test_a_run_of_another_process_that_lives_is_refused(tmp_path):
+    """And once that process was killed, it is sent."""
+    code = (
+        "import sys; from pathlib import Path; from pahcl_track import Run, Session\n"
+        "session = Session({}); session.start(Run(name='live', directory=Path(sys.argv[1])))\n"
+        "session.log({'a': 0.5}, step=1); print('logged', flush=True); sys.stdin.read()"
+    )
+    live = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    tracker = Recorder()
+    with live:
+        assert live.stdout.readline() == "logged\n"
+        with pytest.raises(TrackerError, match="the run is still going on; replay it when it has"):
+            replay(tmp_path, tracker, name="mine")
+        live.kill()
+    replay(tmp_path, tracker, name="mine")
+
+    assert tracker.calls == ["start", "log", "finish"]
+
+
+def test_asking_whether_a_run_goes_on_keeps_nobody_from_going_on_with_it(record):
+    directory = record([1])
+    tracker = Recorder()
+    replay(directory, tracker, name="mine")
+    record([2], resumed_from=1, trackers={"mine": tracker})
+
+    assert tracker.steps == [1, 2]

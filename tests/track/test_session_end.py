@@ -7,6 +7,7 @@ import pytest
 from oracles.journal_reader import read_lines
 from pahcl_track import Outcome, Session, read_history
 from pahcl_track.journal import Journal
+from support.tracked import account_of
 from support.trackers import Recorder, Waiting
 
 
@@ -45,6 +46,36 @@ def test_an_end_that_is_waited_for_can_be_interrupted(make_run, completed, journ
     assert told()[-1].startswith("mine: 0 sent, 0 failed, 1 not delivered; to send it:")
     Journal(make_run().directory).close()
     session.finish(completed)  # is over
+
+
+def test_a_tracker_that_does_not_come_to_its_end_is_told_of(make_run, completed, told):
+    """It took every row, but may have kept them to itself."""
+    tracker = Waiting("finish")
+    session = Session({"mine": tracker})
+    session.start(make_run())
+    session.log({"a": 0.5}, step=1)
+    session._deliveries[0].wait_finished = lambda timeout_s: tracker.entered.wait(30.0)
+    session.finish(completed)
+    tracker.let_go.set()
+
+    directory = make_run().directory
+    assert told() == [
+        "mine: 1 sent, 0 failed, 0 not delivered, no end; to send it: "
+        f"pahcl track replay {directory} --tracker mine"
+    ]
+
+
+def test_a_run_that_goes_on_does_not_lack_its_end(make_run, completed):
+    """Not even one that was resumed, of which a first stretch did end."""
+    with Session({}).running(make_run()):
+        pass
+    session = Session({"mine": Recorder()})
+    session.start(make_run(resumed_from_step=0))
+    before = account_of(session)
+    session.finish(completed)
+
+    assert not before.no_end
+    assert account_of(session).complete
 
 
 def test_an_interruption_while_device_values_are_awaited(make_run, journal_path):

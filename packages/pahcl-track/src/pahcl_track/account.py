@@ -24,14 +24,23 @@ class Account:
     refusal: str | None = None
     """Why it did not start, if it did not."""
 
+    no_end: bool = False
+    """Whether it failed at the run's end or did not come to it: what it was sent may be missing."""
+
     def __str__(self) -> str:
         """One line."""
         if self.refusal is not None:
             return f"{self.tracker}: did not start, {self.not_delivered} not delivered"
+        end = ", no end" if self.no_end and not self.not_delivered else ""
         return (
             f"{self.tracker}: {self.sent} sent, {self.failed} failed, "
-            f"{self.not_delivered} not delivered"
+            f"{self.not_delivered} not delivered{end}"
         )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the tracker has everything."""
+        return not (self.refusal or self.failed or self.not_delivered or self.no_end)
 
 
 def account_of(delivery: Delivery) -> Account:
@@ -42,6 +51,7 @@ def account_of(delivery: Delivery) -> Account:
         failed=delivery.failed,
         not_delivered=delivery.undelivered,
         refusal=delivery.refusal,
+        no_end=delivery.no_end,
     )
 
 
@@ -53,11 +63,11 @@ def tell(accounts: Iterable[Account], directory: Path | None) -> None:
         directory: Where the journal lies that has it; None if there is none.
     """
     for account in accounts:
-        complete = account.refusal is None and not account.failed + account.not_delivered
         remedy = ""
-        if account.not_delivered and directory is not None:  # what it refused stays refused
+        lacks = account.not_delivered or account.no_end  # what it refused stays refused
+        if lacks and directory is not None:
             run = shlex.quote(str(directory))
             remedy = f"; to send it: pahcl track replay {run} --tracker {account.tracker}"
         # A refusal was told at the start.
-        level = logging.INFO if complete or account.refusal else logging.WARNING
+        level = logging.INFO if account.complete or account.refusal else logging.WARNING
         log.log(level, "%s%s", account, remedy)

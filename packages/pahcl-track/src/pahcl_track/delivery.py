@@ -63,6 +63,7 @@ class Delivery:
         self._started = threading.Event()
         self._done = threading.Event()
         self._abandoned = False
+        self._over = self._ended = False  # for the program, and for the tracker
         self._first = 1  # number of the first event that is put in
         self._next = 1  # of the event that comes next
         self._last = 0  # of the last event put in
@@ -114,6 +115,7 @@ class Delivery:
         """Take an event, the next one; never waits."""
         if type(event) is not Row and type(event) is not Saved:
             self._others.append(event.number)
+            self._over = type(event) is Ended
         self._last = event.number
         self._queue.append(event)
 
@@ -137,6 +139,11 @@ class Delivery:
         begin = max(self._next, self._first)
         others = sum(number >= begin for number in self._others)
         return self._skipped + max(0, self._last - begin + 1 - others)
+
+    @property
+    def no_end(self) -> bool:
+        """Whether the run is over, and the tracker that was to end it did not do so yet."""
+        return self._over and not self._ended and self.refusal is None
 
     def _work(self, run: Run) -> None:
         try:
@@ -240,6 +247,7 @@ class Delivery:
             else:
                 self._in_a_row = 0
                 self.sent += not isinstance(event, Ended)
+                self._ended |= isinstance(event, Ended)
             self._took_s += time.monotonic() - began
             if self._in_a_row < PATIENCE or isinstance(event, Ended):
                 self.failed += self._in_a_row > 0 and not isinstance(event, Ended)

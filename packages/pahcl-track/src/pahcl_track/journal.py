@@ -11,11 +11,8 @@ there is room again.
 and the time `t` in seconds since 1970.
 """
 
-import contextlib
-import json
 import logging
 import os
-import sys
 import threading
 import time
 from collections import deque
@@ -27,13 +24,9 @@ from typing import Any
 from pahcl_track.encoding import Plain, dumps, encode_config, encode_values, plain
 from pahcl_track.errors import TrackerError
 from pahcl_track.events import Ended, Resumed, Row, Saved
+from pahcl_track.journal_file import lock_file, mend_end
 from pahcl_track.protocol import Outcome, Run
 from pahcl_track.values import Image
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +40,6 @@ _RETRY_S = 0.5
 _MOST_LINES = 100
 """Sets of names that are remembered; a program that makes up names has no end of them."""
 
-_BLOCK = 65_536
 _FLOATS = {float}
 
 
@@ -86,9 +78,9 @@ class Journal:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._file = os.open(self.path, flags, 0o644)
         try:
-            if not _lock_file(self._file):
+            if not lock_file(self._file):
                 raise TrackerError(f"{self.path}: another process is writing this run")
-            _mend_end(self._file)
+            mend_end(self._file)
         except BaseException:
             self.close()
             raise
@@ -272,37 +264,3 @@ def _line_of_floats(names: Iterable[str]) -> str:
     """A row's line, with `%` marks for the number, the time, the step and the values."""
     content = ",".join(dumps(name).replace("%", "%%") + ":%r" for name in names)
     return f'{{"n":%d,"t":%r,"step":%d,"values":{{{content}}}}}\n'
-
-
-def _lock_file(file: int) -> bool:
-    """Keep other processes out; the lock goes with the process, however it ends."""
-    try:
-        if sys.platform == "win32":
-            # A byte far behind the content, because locked bytes cannot be read there.
-            os.lseek(file, 1 << 40, os.SEEK_SET)
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _mend_end(file: int) -> None:
-    """Cut off a last line that is not whole: whoever wrote it was killed."""
-    end = os.fstat(file).st_size
-    piece = b""
-    while end > 0 and b"\n" not in piece:
-        begin = max(0, end - _BLOCK)
-        os.lseek(file, begin, os.SEEK_SET)
-        piece = os.read(file, end - begin) + piece
-        end = begin
-    end += piece.rfind(b"\n") + 1
-    piece = piece[piece.rfind(b"\n") + 1 :]
-    if not piece:
-        return
-    with contextlib.suppress(ValueError, OSError):
-        json.loads(piece.decode())
-        os.write(file, b"\n")  # that was all it lacked
-        return
-    os.ftruncate(file, end)

@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 HIDDEN = "[redacted]"
@@ -25,6 +25,7 @@ _TOKENS_OF_MODELS = frozenset(
      "len", "length", "size", "count", "type", "drop", "class", "register", "special", "memory"}
 )  # fmt: skip
 _USER_INFO = re.compile(r"(?<=[a-z0-9+.-]://)[^\s/?#]+@", re.IGNORECASE)
+_NAMED_VALUE = re.compile(r"""([\w.-]+)["']?\s*[=:]\s*[^\s,}]""")  # key=value, also in JSON
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SHORTEST_SECRET = 8
 _ENVIRONMENT = re.compile(
@@ -59,6 +60,17 @@ def is_secret(name: str) -> bool:
     if set(words) & _WORDS or any(" ".join(words[i : i + 2]) in _PAIRS for i in range(len(words))):
         return True
     return bool(set(words) & _TOKEN) and not set(words) & _TOKENS_OF_MODELS
+
+
+def tells_secret(command_line: Sequence[str]) -> bool:
+    """Whether a program was given a secret where everybody reads it."""
+    options = ["", *command_line]  # each before the argument that may be its value
+    return any(
+        redacted_text(argument) != argument
+        or any(map(is_secret, _NAMED_VALUE.findall(argument)))
+        or (option.startswith("-") and "=" not in option and is_secret(option))
+        for option, argument in zip(options, command_line, strict=False)
+    )
 
 
 def _redacted(name: str, value: Any, known: list[str]) -> Any:  # noqa: ANN401

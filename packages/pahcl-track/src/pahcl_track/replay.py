@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pahcl_track.errors import TrackerError
 from pahcl_track.events import Row
 from pahcl_track.history import History, Reader, as_logged, read_history
+from pahcl_track.journal_file import is_being_written
 from pahcl_track.protocol import Outcome, Positioned, Run, Tracker
 from pahcl_track.sent import Order, Sent
 
@@ -50,10 +52,13 @@ def replay(
         progress: Shown the rows as they are sent.
 
     Raises:
-        TrackerError: If there is no journal, or the tracker cannot start.
+        TrackerError: If there is no journal, the run is still going on, or the tracker cannot
+            start.
     """
     history = read_history(path)
     journal = Reader(path).path
+    if is_being_written(journal):  # its own trackers may send what would be sent here, too
+        raise TrackerError(f"{journal}: the run is still going on; replay it when it has ended")
     sent = Sent(journal, name)
     tracker.start(_run_again(history))
     position = tracker.position() if isinstance(tracker, Positioned) else None

@@ -150,14 +150,16 @@ class Session:
         return self._intake.non_finite
 
     def _presentable(self, run: Run) -> Run:
-        """The run with a configuration of plain values, and none of its secrets."""
+        """The run with a configuration of plain values, and no secrets there or in the notes."""
         step = run.resumed_from_step
+        step = None if step is None else int(step)
+        notes = None if run.notes is None else redacted_text(str(run.notes))
         try:
             config = redacted(run.config)
         except Exception as error:  # noqa: BLE001  a configuration may hold anything
             self._intake.complain("the configuration", error)
             config = {}
-        return replace(run, config=config, resumed_from_step=None if step is None else int(step))
+        return replace(run, config=config, notes=notes, resumed_from_step=step)
 
     def _open_journal(self, run: Run) -> Run:
         """Open the journal, and write down who the run is; returns the run with its identity."""

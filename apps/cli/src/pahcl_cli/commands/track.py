@@ -56,18 +56,17 @@ def replay(
     run: Annotated[Path, typer.Argument(help="A run's directory, or its journal.jsonl.")],
     tracker: Annotated[str, typer.Option("--tracker", help="Where to send it.")] = "console",
     tracker_option: options.TrackerOptions = None,
+    as_json: Json = False,
 ) -> None:
     """Send a run to a tracker after the fact; what it holds already is not sent again."""
-    from pahcl_cli.progress import progress_bar
-    from pahcl_cli.tracking import load_one
-    from pahcl_track.replay import replay as send
+    from pahcl_cli.tracker_replay import replay_to
 
-    done = send(
-        run,
-        load_one(tracker, tracker_option or ()),
-        name=tracker,
-        progress=progress_bar(f"to {tracker}"),
-    )
-    typer.echo(f"{tracker}: {done.sent} rows sent, {done.held} held already, {done.files} files")
-    for path in done.missing:
-        typer.echo(f"not sent, because it is gone: {path}", err=True)
+    report = replay_to(tracker, run, tracker_option or ())
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), indent=2))
+    else:
+        typer.echo(str(report), err=report.problem is not None)
+        for path in report.missing:
+            typer.echo(f"not sent, because it is gone: {path}", err=True)
+    if report.problem is not None:
+        raise typer.Exit(1)

@@ -11,14 +11,15 @@ What is unusual:
 import os
 import shutil
 import sys
-import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
+from pahcl_track.backends import wandb_service
 from pahcl_track.errors import TrackerError
 from pahcl_track.protocol import Outcome, Run
+from pahcl_track.redaction import tells_secret
 from pahcl_track.values import Histogram, Image, Table, Value
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ STEP = "global_step"
 
 _RESERVED = frozenset({"", "_step", "_runtime", "_timestamp", "_wandb", STEP})
 _ARTIFACT_KINDS = {"checkpoint": "model", "report": "report"}
+_FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
 _MISSING = (
     "wandb is not installed; pip install 'pahcl-track[wandb]' brings it, "
     "and --tracker console does without"
@@ -54,6 +56,7 @@ class WandbTracker:
         id: str | None = None,
         resume: Literal["allow", "must", "never", "auto"] | None = None,
         save_code: bool = True,
+        code_dir: Path | None = None,
         system_metrics: bool = True,
         init_timeout_s: float = 15.0,
         finish_timeout_s: float = 60.0,
@@ -66,7 +69,9 @@ class WandbTracker:
             mode: Send as it goes, record on disk, or do nothing.
             id: Of the W&B run, to go on with it.
             resume: What W&B does where that id exists; with an id, it goes on by default.
-            save_code: Keep the program's source with the run, unless `WANDB_DISABLE_CODE` is set.
+            save_code: Keep the program's main file and, in a git repository, what is not committed
+                with the run, unless `WANDB_DISABLE_CODE` is set.
+            code_dir: Keep the Python files below it as well, as an artifact.
             system_metrics: Let wandb record the machine's load.
             init_timeout_s: How long to wait for a server at the start.
             finish_timeout_s: How long to wait at the end for what is still to be sent.
@@ -77,6 +82,7 @@ class WandbTracker:
         self._id = id
         self._resume = resume
         self._save_code = save_code
+        self._code_dir = code_dir
         self._system_metrics = system_metrics
         self._init_timeout_s = init_timeout_s
         self._finish_timeout_s = finish_timeout_s
@@ -93,14 +99,14 @@ class WandbTracker:
             import wandb
         except ImportError as error:
             raise TrackerError(_MISSING) from error
-        threading.Thread(
-            target=_end_service, args=(self._finish_timeout_s,), name="pahcl-track-wandb-exit",
-            daemon=True,
-        ).start()  # fmt: skip
+        wandb_service.forget_if_dead()
+        wandb_service.bound_its_end(self._finish_timeout_s)
         mode = self._mode or os.environ.get("WANDB_MODE") or "online"
         try:
-            if mode == "online" and not wandb.login(prompt=False):
-                raise TrackerError(_NOT_LOGGED_IN)
+            if mode == "online":
+                _forget_user_info(wandb.setup().settings)
+                if not wandb.login(prompt=False):
+                    raise TrackerError(_NOT_LOGGED_IN)
             self._run = self._begin(run)
         except TrackerError:
             raise
@@ -127,10 +133,14 @@ class WandbTracker:
         settings = wandb.Settings(
             init_timeout=self._init_timeout_s,
             finish_timeout=self._finish_timeout_s,
+            finish_timeout_raises=True,  # or what was not sent would be thought to be there
             x_disable_stats=not self._system_metrics,
-            save_code=self._save_code and not environment.get("WANDB_DISABLE_CODE"),
+            x_disable_meta=tells_secret(sys.argv[1:]),  # it has the command line
+            save_code=self._save_code and _saves_code(),
             console="off",  # the run's own train.log has it, without the progress bars
         )
+        if self._code_dir is not None:
+            settings.code_dir = str(self._code_dir)
         if not sys.stderr.isatty() and "WANDB_SILENT" not in environment:
             settings.silent = True
         return wandb.init(
@@ -185,10 +195,14 @@ class WandbTracker:
             return
         run, self._run = self._run, None
         final = {name: self._shown(value) for name, value in outcome.summary.items()}
-        run.summary.update({name: value for name, value in final.items() if value is not None})
-        if outcome.status != "completed":
-            run.summary.update({"status": outcome.status, "error": outcome.error})
-        run.finish(exit_code=0 if outcome.status == "completed" else 1)
+        try:
+            run.summary.update({name: value for name, value in final.items() if value is not None})
+            if outcome.status != "completed":
+                run.summary.update({"status": outcome.status, "error": outcome.error})
+            run.finish(exit_code=0 if outcome.status == "completed" else 1)
+        except Exception:
+            wandb_service.forget_if_dead(patience_s=1.0)
+            raise
 
     def _shown(self, value: Value) -> Any:  # noqa: ANN401  whatever wandb takes
         """As wandb takes it; None where it cannot show it."""
@@ -223,21 +237,23 @@ class WandbTracker:
             return wandb.Image(opened, caption=image.caption, file_type=image.format.lower())
 
 
-def _end_service(patience_s: float) -> None:
-    """See that a program ends: at its exit wandb waits for its service, however long that takes.
+def _forget_user_info(settings: "wandb.Settings") -> None:
+    """Take name and password out of the server's address.
 
-    It can take for ever: where a server does not answer, the service may miss that it is to end.
-    What it had to send is on disk all the same.
+    wandb sends its key in their place, but would write the address to its logs as it is.
     """
-    threading.main_thread().join()
-    time.sleep(patience_s)
-    from wandb.sdk import wandb_setup
+    address = urlsplit(settings.base_url)
+    if "@" in address.netloc:
+        host = address.netloc.rpartition("@")[2]
+        settings.base_url = address._replace(netloc=host).geturl()
 
-    service: Any = wandb_setup._singleton
-    for name in ("_connection", "_proc", "_process"):
-        service = getattr(service, name, None)
-    if service is not None:
-        service.kill()
+
+def _saves_code() -> bool:
+    """Whether the environment leaves it on; texts are true or false as wandb takes them."""
+    saved, disabled = (
+        os.environ.get(name, "").lower() for name in ("WANDB_SAVE_CODE", "WANDB_DISABLE_CODE")
+    )
+    return saved not in _FALSE and (disabled in _FALSE or not disabled)
 
 
 def _free(name: str) -> str:

@@ -1,0 +1,104 @@
+"""`pahcl track replay`: what it says, to people and to programs, and what it refuses."""
+
+import json
+
+import pytest
+
+from pahcl_cli import tracker_replay
+from pahcl_track import Outcome, Run, Session
+from support.trackers import Recorder, Stopping
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """The directory of a run of five rows and two files, of which one is gone."""
+    directory = tmp_path / "a run"
+    with Session({}).running(Run(name="quiet", directory=directory)) as session:
+        for step in range(1, 6):
+            session.log({"a": 1 / step}, step=step)
+        (directory / "here.txt").touch()
+        session.save(directory / "here.txt", kind="report")
+        session.save(directory / "gone.txt", kind="report")
+    return directory
+
+
+@pytest.fixture
+def tracker(monkeypatch):
+    """What `--tracker mine` names: it fails after two rows, until it is mended."""
+    stopping = Stopping(2)
+    monkeypatch.setattr(tracker_replay, "load_one", lambda name, texts: stopping)
+    return stopping
+
+
+def test_json_of_a_replay(cli, recorded, tracker):
+    tracker.left = 99
+    result = cli("track", "replay", recorded, "--tracker", "mine", "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "run": str(recorded),
+        "tracker": "mine",
+        "sent": 5,
+        "held": 0,
+        "left": 0,
+        "files": 1,
+        "missing": [str(recorded / "gone.txt")],
+        "problem": None,
+    }
+    assert result.stderr == ""
+
+
+def test_json_of_a_replay_that_stopped(cli, recorded, tracker):
+    result = cli("track", "replay", recorded, "--tracker", "mine", "--json")
+
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert (found["sent"], found["left"], found["held"]) == (2, 3, None)
+    assert found["problem"] == "ConnectionError: down"
+
+
+def test_the_same_command_goes_on_from_there(cli, recorded, tracker):
+    stopped = cli("track", "replay", recorded, "--tracker", "mine")
+    tracker.left = 99
+    again = cli("track", "replay", recorded, "--tracker", "mine")
+
+    assert stopped.exit_code == 1
+    assert stopped.stdout == ""
+    assert stopped.stderr == (
+        "mine: ConnectionError: down; 2 rows sent, 3 left: the same command goes on from there\n"
+    )
+    assert again.exit_code == 0
+    assert again.stdout == "mine: 3 rows sent, 2 held already, 1 files\n"
+    assert again.stderr == f"not sent, because it is gone: {recorded / 'gone.txt'}\n"
+    assert tracker.steps == [1, 2, 3, 4, 5]
+
+
+def test_a_problem_holds_no_secret(cli, recorded, monkeypatch):
+    class Leaking(Recorder):
+        def log(self, values, *, step):
+            raise ConnectionError("https://me:hunter2hunter2@example.org: refused")
+
+    monkeypatch.setattr(tracker_replay, "load_one", lambda name, texts: Leaking())
+    result = cli("track", "replay", recorded, "--tracker", "mine", "--json")
+
+    assert json.loads(result.stdout)["problem"] == (
+        "ConnectionError: https://[redacted]@example.org: refused"
+    )
+
+
+def test_a_run_that_is_still_going_on_is_refused(cli, tmp_path, tracker):
+    """Its own trackers would send the same rows; when it has ended, it can be replayed."""
+    session = Session({})
+    session.start(Run(name="quiet", directory=tmp_path / "live"))
+    session.log({"a": 0.5}, step=1)
+    refused = cli("track", "replay", tmp_path / "live", "--tracker", "mine")
+    session.finish(Outcome(status="completed"))
+    allowed = cli("track", "replay", tmp_path / "live", "--tracker", "mine")
+
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        f"error: {tmp_path / 'live/journal.jsonl'}: the run is still going on; "
+        "replay it when it has ended\n"
+    )
+    assert allowed.exit_code == 0
+    assert tracker.steps == [1]
