@@ -23,7 +23,8 @@ EVERY_FEW_STEPS = {
 def command(circor: Path, small_options: list[str], *more: str) -> list[str]:
     return [
         "finetune", "circor_murmur", "--data-dir", str(circor), "--epochs", "6",
-        "--batch-size", "8", "--experiment-name", "tracked", *small_options, *more,
+        "--set", "optimiser.lr=0.01", "--batch-size", "8", "--experiment-name", "tracked",
+        *small_options, *more,
     ]  # fmt: skip
 
 

@@ -102,3 +102,61 @@ def gelu(value: float) -> float:
 def activated(rows: Rows) -> list[list[float]]:
     """GELU of every element."""
     return [[gelu(v) for v in row] for row in rows]
+
+
+def attentive_statistics(
+    tokens: Rows, start: int, stop: int, weights: dict[str, Any]
+) -> tuple[list[float], bool]:
+    """Okabe et al. 2018: mean and deviation of a span's tokens, weighed by attention, projected."""
+    inside = [token for k, token in enumerate(tokens) if start <= 32 * k + 16 < stop]
+    if not inside:
+        return [0.0] * len(tokens[0]), False
+    scores = []
+    for token in inside:
+        hidden = [math.tanh(v) for v in linear(token, weights["hidden"])]
+        scores.append(sum(w * v for w, v in zip(weights["score"], hidden, strict=True)))
+    total = math.fsum(math.exp(score) for score in scores)
+    alpha = [math.exp(score) / total for score in scores]
+    means, deviations = [], []
+    for column in zip(*inside, strict=True):
+        mean = math.fsum(a * v for a, v in zip(alpha, column, strict=True))
+        variance = math.fsum(a * (v - mean) ** 2 for a, v in zip(alpha, column, strict=True))
+        means.append(mean)
+        deviations.append(math.sqrt(max(variance, 1e-6)))
+    return linear(means + deviations, weights["merge"]), True
+
+
+def convnext_block(tokens: Rows, weights: dict[str, Any]) -> list[list[float]]:
+    """Liu et al. 2022: a kernel of each channel, a norm, two layers with GELU, and the way around.
+
+    Args:
+        tokens: `[time][width]`.
+        weights: `kernels` `[width][taps]` and `biases` of the convolution; `norm`, `hidden`, `out`.
+    """
+    size = len(weights["kernels"][0])
+    result = []
+    for t, token in enumerate(tokens):
+        mixed = []
+        for channel, kernel in enumerate(weights["kernels"]):
+            total = weights["biases"][channel]
+            for k, tap in enumerate(kernel):
+                if 0 <= t + k - size // 2 < len(tokens):
+                    total += tap * tokens[t + k - size // 2][channel]
+            mixed.append(total)
+        hidden = [gelu(v) for v in linear(layer_norm(mixed, weights["norm"]), weights["hidden"])]
+        update = linear(hidden, weights["out"])
+        result.append([v + u for v, u in zip(token, update, strict=True)])
+    return result
+
+
+def channel_attention(channels: Rows, kernel: Sequence[float]) -> list[list[float]]:
+    """Wang et al. 2020: each channel times the logistic of its neighbourhood's mean over time."""
+    means = [math.fsum(channel) / len(channel) for channel in channels]
+    result = []
+    for c, channel in enumerate(channels):
+        total = 0.0
+        for k, tap in enumerate(kernel):
+            if 0 <= c + k - len(kernel) // 2 < len(channels):
+                total += tap * means[c + k - len(kernel) // 2]
+        result.append([v / (1 + math.exp(-total)) for v in channel])
+    return result

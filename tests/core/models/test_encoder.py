@@ -1,4 +1,4 @@
-"""The encoder is its definition, layer by layer; phases are pooled apart, where they are."""
+"""`cnn_mamba` is its definition, layer by layer; phases are pooled apart, where they are."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ import torch
 
 from oracles import encoder as by_loops
 from oracles.ssd import block as block_by_loops
-from pahcl_core.models.encoder import Encoder, EncoderConfig, FrontEnd, mean_between
+from pahcl_core.models.encoder import Encoder, EncoderConfig
+from pahcl_core.models.front_end import FrontEnd
 
 BOUNDS = [
     [0, 40, 110, 150, 300],  # phases of one, two, one and five tokens
@@ -31,7 +32,7 @@ def make_encoder(shaken):
     def make(**settings):
         torch.manual_seed(0)
         config = EncoderConfig(**({"width": 16, "num_blocks": 0, "state_size": 3} | settings))
-        return shaken(Encoder(config))
+        return shaken(Encoder(config, sample_rate=2000))
 
     return make
 
@@ -175,38 +176,6 @@ def test_unknown_phases_leave_the_whole_cycle(make_encoder):
     np.testing.assert_allclose(unknown.cycle[0], expected, rtol=1e-10)
 
 
-def test_the_mean_between_equals_its_definition():
-    """Spans inside, across either end, beyond, empty and the wrong way round."""
-    rng = np.random.default_rng(0)
-    tokens = torch.tensor(rng.normal(size=(3, 9, 4)))
-    start = torch.tensor(rng.integers(-100, 350, size=(3, 40)))
-    stop = start + torch.tensor(rng.integers(-50, 250, size=(3, 40)))
-
-    mean, reached = mean_between(tokens, start, stop)
-
-    for i in range(3):
-        for k in range(40):
-            span = (start[i, k].item(), stop[i, k].item())
-            expected, any_inside = by_loops.mean_between(tokens[i].tolist(), *span)
-            assert reached[i, k].item() is any_inside
-            np.testing.assert_allclose(mean[i, k], expected, rtol=1e-12, atol=1e-14)
-    assert 20 < reached.sum() < 100
-
-
-@pytest.mark.parametrize(
-    ("span", "mean"),
-    [((0, 96), 4.0), ((16, 48), 1.0), ((17, 49), 3.0), ((17, 48), None), ((48, 500), 5.5)],
-)
-def test_the_mean_between_by_hand(span, mean):
-    """Tokens 1, 3 and 8, centred at samples 16, 48 and 80; the end does not belong to a span."""
-    tokens = torch.tensor([[[1.0], [3.0], [8.0]]])
-
-    value, reached = mean_between(tokens, torch.tensor([[span[0]]]), torch.tensor([[span[1]]]))
-
-    assert reached.item() is (mean is not None)
-    assert value.item() == pytest.approx(mean or 0.0)
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -214,6 +183,11 @@ def test_the_mean_between_by_hand(span, mean):
         ({"width": 24}, "width must be a positive multiple of 16, got 24"),
         ({"num_blocks": -1}, "num_blocks must be at least 0, got -1"),
         ({"state_size": 0}, "state_size must be at least 1, got 0"),
+        ({"name": "cnn"}, "state_size must be 0 for cnn, which has no state-space blocks, got 16"),
+        (
+            {"name": "resnet34_1d", "state_size": 0},
+            "num_blocks must be 0 for resnet34_1d, whose blocks are fixed, got 2",
+        ),
         ({"window_s": 0.0}, r"window_s must be positive, got 0\.0"),
         ({"dropout": -0.1}, r"dropout must be at least 0 and below 1, got -0\.1"),
         ({"dropout": 1.0}, r"dropout must be at least 0 and below 1, got 1\.0"),

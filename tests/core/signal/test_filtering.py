@@ -109,3 +109,19 @@ def test_mostly_silent_recordings_are_scaled_too():
     samples[:100] = 0.01
 
     assert np.sqrt(np.mean(normalise(samples) ** 2)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("scale", [1e-45, 1e-39])
+def test_what_is_nothing_but_rounding_becomes_silence(scale):
+    """Numbers that 32 bit floats can hardly hold: dividing by them is dividing by zero."""
+    samples = (scale * np.array([1, -1, 2, -2, 1], dtype=np.float64)).astype(np.float32)
+
+    assert normalise(samples).tolist() == [0.0] * 5
+
+
+def test_one_knock_in_faint_rounding_is_scaled_by_the_mean_square():
+    samples = np.full(100, 1e-45, dtype=np.float32)
+    samples[::3] = 0
+    samples[50] = 0.5
+
+    assert normalise(samples).max() == pytest.approx(10.0, rel=1e-6)

@@ -29,7 +29,7 @@ def checkpoint() -> Checkpoint:
     return Checkpoint(
         kind="finetune",
         encoder_config=ENCODER,
-        encoder=Encoder(ENCODER).state_dict(),
+        encoder=Encoder(ENCODER, sample_rate=SIGNAL.sample_rate).state_dict(),
         signal=SIGNAL,
         heads={"classifier": {"linear.weight": torch.randn(3, 16)}},
         epoch=4,

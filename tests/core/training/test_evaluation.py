@@ -37,11 +37,13 @@ def model() -> CycleClassifier:
     classifier = Classifier(16, 3, dropout=0.5)
     with torch.no_grad():
         classifier.linear.weight.mul_(20)  # so that cycles differ clearly
-    return CycleClassifier(Encoder(config), classifier)
+    return CycleClassifier(Encoder(config, sample_rate=500), classifier)
 
 
 def source_of(cohort) -> WindowSource:
-    return WindowSource(cohort.cycles, window_s=1.024, device=torch.device("cpu"))
+    return WindowSource(
+        cohort.cycles, window_s=1.024, band_hz=(25.0, 200.0), device=torch.device("cpu")
+    )
 
 
 def alone(model, cohort, cycle: int) -> list[float]:

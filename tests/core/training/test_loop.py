@@ -40,13 +40,16 @@ class Learner:
         self.train_cycles = np.arange(counts.sum())
         self.encoder = nn.Linear(1, 1, bias=False)
         self.heads = nn.ModuleDict({"classifier": nn.Linear(1, 1, bias=False)})
+        self.device = torch.device("cpu")
         self.val_scores = val_scores
         self.train_loss = 0.5
         self.calls = []
+        self.begun = []
         self.epochs = []
 
-    def begin_epoch(self) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         self.calls.append("begin")
+        self.begun.append(epoch)
         self.epochs.append([])
 
     def loss(self, batch):
@@ -112,6 +115,7 @@ def test_an_epoch_goes_in_this_order(run):
 
     epoch = ["begin", "loss", "loss", "train scores", "validate"]
     assert learner.calls == 2 * epoch
+    assert learner.begun == [1, 2]
 
 
 def test_every_epoch_draws_anew(run):

@@ -11,11 +11,11 @@ import torch
 
 from pahcl_core.losses.hierarchical import hierarchical_loss
 from pahcl_core.models.encoder import EncoderConfig
+from pahcl_core.training.augmentation import AugmentationConfig
 from pahcl_core.training.checkpoint import load_checkpoint
 from pahcl_core.training.optimisation import OptimiserConfig
-from pahcl_core.training.pretrain import _Draws, _Pretraining, pretrain
+from pahcl_core.training.pretrain import _VALIDATION, _Pretraining, pretrain
 from pahcl_core.training.settings import ObjectiveConfig, ScheduleConfig, SplitConfig
-from pahcl_core.training.windows import AugmentationConfig
 from pahcl_track import Tracker
 
 STILL = AugmentationConfig(gain=0.0, noise=0.0, shift_s=0.0)
@@ -83,7 +83,7 @@ def test_the_loss_is_of_two_cycles_of_each_recording(learner, make_cohort, mocke
     one = learner(
         replace(cohort, cycles=replace(cohort.cycles, bounds=bounds)), objective=objective
     )
-    one.begin_epoch()
+    one.begin_epoch(1)
     seen = mocker.spy(type(one.source), "shifted")
     batch = np.array([0, 1, 5, 8, 30])  # the first three are of one person
 
@@ -146,9 +146,12 @@ def test_a_person_is_one_person_under_two_numbers(learner, make_cohort):
 
 def test_validation_uses_the_same_draws_after_every_epoch(learner):
     """An unchanged model has an unchanged loss, to the bit, with every augmentation on."""
-    one = learner(augmentation=AugmentationConfig(mask_s=0.1))
+    everything = AugmentationConfig(
+        mask_s=0.1, stretch=0.1, band_noise=0.2, respiration=0.3, frequency_mask_octaves=0.5
+    )
+    one = learner(augmentation=everything)
     first = one.validate()
-    one.begin_epoch()
+    one.begin_epoch(1)
     with torch.no_grad():
         one.loss(np.arange(20))  # batch statistics move on in training mode: put them back
     torch.rand(100)
@@ -175,32 +178,48 @@ def test_validation_is_without_dropout_and_on_the_people_set_aside(learner, mock
 def test_training_goes_on_in_training_mode(learner):
     one = learner()
     one.validate()
-    one.begin_epoch()
+    one.begin_epoch(1)
 
     assert one.encoder.training
     assert one.heads.training
 
 
-def test_validation_leaves_the_draws_of_training_alone(learner):
-    one, other = learner(), learner()
-    one.validate()
+def test_what_an_epoch_draws_depends_on_its_number_alone(learner):
+    """Not on what was drawn before, nor on a validation in between: it can be had again."""
+    one, other = (learner(augmentation=AugmentationConfig()) for _ in range(2))
+    one.begin_epoch(3)
+    first = one.loss(np.arange(48)).item()
+    other.begin_epoch(2)
+    other.loss(np.arange(48, 80))
+    other.validate()
+    other.begin_epoch(3)
 
-    assert one.draws.rng.random() == other.draws.rng.random()
-    assert torch.rand(1, generator=one.draws.generator) == torch.rand(
-        1, generator=other.draws.generator
-    )
-    assert _Draws(1).rng.random() != _Draws(2).rng.random()
+    assert other.loss(np.arange(48)).item() == first
 
 
 def test_training_draws_other_partners_in_another_epoch(learner, mocker):
-    one = learner()
+    """And others again in validation, and with another seed."""
+    one, other = learner(), learner(seed=43)
     seen = mocker.spy(type(one.source), "shifted")
-    for _ in range(2):
-        one.begin_epoch()
-        one.loss(np.arange(48))
+    for learning, epoch in ((one, 1), (one, 2), (other, 1)):
+        learning.begin_epoch(epoch)
+        learning.loss(np.arange(48))
+    one._hierarchical_loss(np.arange(48), epoch=_VALIDATION)
 
-    _, first, _, second = (call.args[1].tolist() for call in seen.mock_calls)
-    assert first != second
+    partners = [call.args[1].tolist() for call in seen.mock_calls][1::2]
+    assert len({tuple(drawn) for drawn in partners}) == 4
+
+
+def test_the_two_views_of_a_cycle_differ(learner, mocker):
+    one = learner(
+        objective=ObjectiveConfig(positives="same_cycle"), augmentation=AugmentationConfig()
+    )
+    seen = mocker.spy(one.encoder, "forward")
+    one.begin_epoch(1)
+    one.loss(np.arange(48))
+
+    (first, _), (second, _) = (call.args for call in seen.mock_calls)
+    assert (first != second).any(dim=1).all()
 
 
 @pytest.mark.parametrize(("train_on", "left_out"), [("train", True), ("all", False)])

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracles.windows import window
+from oracles.windows import stretched_window, window
 from pahcl_core.data.cycle_set import CycleSet
+from pahcl_core.training.draws import Draw
 from pahcl_core.training.windows import (
     WindowSource,
     batches,
@@ -51,7 +53,11 @@ def everything(cycles: CycleSet) -> np.ndarray:
 
 @pytest.fixture
 def source() -> WindowSource:
-    return WindowSource(cycle_set(), window_s=0.5, device=torch.device("cpu"))
+    return source_of(cycle_set())
+
+
+def source_of(cycles: CycleSet) -> WindowSource:
+    return WindowSource(cycles, window_s=0.5, band_hz=(5.0, 40.0), device=torch.device("cpu"))
 
 
 @pytest.mark.parametrize("shift", [-200, -7, 0, 4, 90, 700])
@@ -67,6 +73,63 @@ def test_windows_are_the_samples_from_s1_on(source, shift):
         expected = window(cycles.samples, cycles.offsets, cycles.recording[cycle], start, 50)
         assert samples[row].tolist() == expected
         assert bounds[row].tolist() == [int(b) - start for b in cycles.bounds[cycle]]
+
+
+@pytest.mark.parametrize("shift", [-200, -7, 0, 4, 150])
+@pytest.mark.parametrize("stretch", [0.8, 0.93, 1.0, 1.07, 1.2])
+def test_stretched_windows_are_interpolated_about_s1(source, shift, stretch):
+    cycles = cycle_set()
+    batch = np.array([7, 0, 2, 1, 2, 6])
+
+    samples, bounds = source.shifted(
+        batch, torch.full((len(batch),), shift), torch.full((len(batch),), stretch)
+    )
+
+    for row, cycle in enumerate(batch):
+        onset, recording = cycles.bounds[cycle, 0], cycles.recording[cycle]
+        packed = cycles.samples, cycles.offsets, recording
+        expected = stretched_window(*packed, onset, shift, stretch, 50)
+        np.testing.assert_allclose(samples[row].numpy(), expected, atol=1e-4)
+        after = [stretch * int(bound - onset) for bound in cycles.bounds[cycle]]
+        assert bounds[row].tolist() == pytest.approx([one - shift for one in after], abs=0.501)
+
+
+def test_a_stretch_of_one_changes_nothing_to_the_bit(source):
+    batch, shift = np.arange(8), torch.arange(-40, 40, 10)
+
+    stretched = source.shifted(batch, shift, torch.ones(8))
+
+    plain = source.shifted(batch, shift)
+    assert torch.equal(stretched.samples, plain.samples)
+    assert torch.equal(stretched.bounds, plain.bounds)
+
+
+def test_each_window_has_its_own_stretch(source):
+    batch, shift = np.array([4, 4]), torch.zeros(2, dtype=torch.int64)
+
+    samples, bounds = source.shifted(batch, shift, torch.tensor([1.0, 1.1]))
+
+    for row, stretch in enumerate((1.0, 1.1)):
+        alone = source.shifted(batch[:1], shift[:1], torch.tensor([stretch]))
+        assert torch.equal(samples[row], alone.samples[0])
+        assert torch.equal(bounds[row], alone.bounds[0])
+    assert not torch.equal(samples[0], samples[1])
+
+
+@pytest.mark.parametrize("stretch", [0.8, 1.0, 1.2])
+@pytest.mark.parametrize("cycle", [0, 1, 2, 3, 7])
+def test_a_stretched_window_never_shows_another_recording(cycle, stretch):
+    """Whose sound would be deafening."""
+    cycles = cycle_set()
+    own = cycles.recording[cycle]
+    samples = np.full_like(cycles.samples, 1e30)
+    inside = slice(cycles.offsets[own], cycles.offsets[own + 1])
+    samples[inside] = cycles.samples[inside]
+    source = source_of(replace(cycles, samples=samples))
+
+    for shift in range(-250, 250, 7):
+        seen = source.shifted(np.array([cycle]), torch.tensor([shift]), torch.tensor([stretch]))
+        assert seen.samples.abs().max() < 10
 
 
 def test_each_window_has_its_own_shift(source):
@@ -164,7 +227,7 @@ def test_a_partner_is_another_cycle_of_the_same_recording(counts, seed):
     cycles = cycle_set([90] * len(counts), counts)
     anchor = everything(cycles)
 
-    partner = pairs_of(cycles, anchor, np.random.default_rng(seed))
+    partner = pairs_of(cycles, anchor, Draw(seed, 1))
 
     assert (cycles.recording[partner] == cycles.recording[anchor]).all()
     alone = np.array(counts)[cycles.recording] == 1
@@ -172,11 +235,21 @@ def test_a_partner_is_another_cycle_of_the_same_recording(counts, seed):
 
 
 def test_every_other_cycle_is_a_partner_as_often():
-    """4000 draws among the 4 others: 1000 each, within 5 standard deviations."""
+    """4000 epochs, one of the 4 others each: 1000 times, within 5 standard deviations."""
     cycles = cycle_set()
-    anchor = np.full(4000, 5)
+    anchor = np.array([5])
 
-    partner = Counter(pairs_of(cycles, anchor, np.random.default_rng(3)).tolist())
+    partner = Counter(pairs_of(cycles, anchor, Draw(3, epoch)).item() for epoch in range(4000))
 
     assert set(partner) == {3, 4, 6, 7}
     assert all(abs(n - 1000) < 5 * (4000 / 4 * 3 / 4) ** 0.5 for n in partner.values())
+
+
+def test_a_partner_does_not_depend_on_the_batch():
+    cycles = cycle_set()
+    anchor = everything(cycles)
+    together = pairs_of(cycles, anchor, Draw(3, 1))
+
+    for one in anchor:
+        assert pairs_of(cycles, anchor[one : one + 1], Draw(3, 1)) == together[one]
+    assert (pairs_of(cycles, anchor[::-1].copy(), Draw(3, 1)) == together[::-1]).all()

@@ -8,7 +8,7 @@ import typer
 
 from pahcl_cli.options import require_data
 from pahcl_cli.progress import progress_bar, show_warnings
-from pahcl_cli.run_files import Layers, complete, read_settings
+from pahcl_cli.run_files import Layers, complete, read_settings, resumed_layers
 from pahcl_cli.tracking import Tracking, TrackingConfig, build_tracker
 from pahcl_core.data.readers import reader_of
 from pahcl_core.data.tasks import task_named
@@ -30,34 +30,44 @@ _HEADLINES = (
 )
 
 
-def run_finetune(layers: Layers, tracking: Tracking) -> FinetuneResult:
-    """Fine-tune as the layers of settings say."""
+def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None) -> FinetuneResult:
+    """Fine-tune as the layers of settings say, or go on with a run."""
     show_warnings()
+    layers = layers if resume is None else resumed_layers(resume, layers)
     table = _with_tracking(layers, tracking)
     if "task" not in table:
         raise SettingError("no task given; `pahcl tasks` lists them")
     task = task_named(table["task"])
     require_data(table, f"finetune {task.name}", task.collection)
     config, tracked = read_settings(FinetuneConfig, table, source=_source(layers))
-    run = describe_finetune(config, config=complete(config, tracked), **_identity(tracked))
+    run = describe_finetune(config, config=complete(config, tracked), **_identity(tracked, resume))
     result = finetune(
-        config, run=run, tracker=build_tracker(tracked), progress=progress_bar(config.name)
+        config,
+        run=run,
+        tracker=build_tracker(tracked),
+        resume=resume is not None,
+        progress=progress_bar(config.name),
     )
     typer.echo("\n".join(_finetune_lines(result)))
     return result
 
 
-def run_pretrain(layers: Layers, tracking: Tracking) -> PretrainResult:
-    """Pretrain as the layers of settings say."""
+def run_pretrain(layers: Layers, tracking: Tracking, resume: Path | None = None) -> PretrainResult:
+    """Pretrain as the layers of settings say, or go on with a run."""
     show_warnings()
+    layers = layers if resume is None else resumed_layers(resume, layers)
     table = _with_tracking(layers, tracking)
     collection = str(table.get("collection", "circor"))
     reader_of(collection)  # refuses one that there is not
     require_data(table, f"pretrain --collection {collection}", collection)
     config, tracked = read_settings(PretrainConfig, table, source=_source(layers))
-    run = describe_pretrain(config, config=complete(config, tracked), **_identity(tracked))
+    run = describe_pretrain(config, config=complete(config, tracked), **_identity(tracked, resume))
     result = pretrain(
-        config, run=run, tracker=build_tracker(tracked), progress=progress_bar(config.name)
+        config,
+        run=run,
+        tracker=build_tracker(tracked),
+        resume=resume is not None,
+        progress=progress_bar(config.name),
     )
     typer.echo("\n".join(_pretrain_lines(result)))
     return result
@@ -75,9 +85,10 @@ def _source(layers: Layers) -> str:
     return "settings" if layers.file is None else str(layers.file)
 
 
-def _identity(tracked: TrackingConfig) -> dict[str, Any]:
-    """What a tracker is told of the run besides its settings."""
+def _identity(tracked: TrackingConfig, directory: Path | None) -> dict[str, Any]:
+    """What a tracker is told of the run besides its settings; where it is, if it goes on."""
     return {
+        **({} if directory is None else {"directory": directory}),
         "project": tracked.project,
         "group": tracked.group,
         "tags": tracked.tags,

@@ -36,6 +36,12 @@ Set = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="A run file, such as a run's config.toml.")
 ]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume", metavar="RUN", help="Go on with this run's folder.", show_default=False
+    ),
+]
 Trackers = Annotated[
     list[str] | None,
     typer.Option("--tracker", help="Where to report: `pahcl track list`. Repeatable.  [console]"),

@@ -7,10 +7,14 @@ from typing import Any, TypeVar
 
 from pahcl_cli.tracking import TrackingConfig
 from pahcl_core.config import apply_overrides, from_dict, merge, read_toml, to_dict
+from pahcl_core.errors import SettingError
+from pahcl_core.models.sizes import sized
 
 T = TypeVar("T")
 
+_ENCODER = "encoder"
 _TRACKING = "tracking"
+_HARMLESS = ("data_dir", "num_workers")  # where the data are, not what they are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,12 +35,41 @@ class Layers:
             DataError: If the run file is not there.
             SettingError: If it is not TOML, or an override is malformed.
         """
-        table = read_toml(self.file) if self.file is not None else {}
-        table = apply_overrides(table, self.overrides)
+        lower = read_toml(self.file) if self.file is not None else {}
+        table = apply_overrides(lower, self.overrides)
+        encoders = (lower.get(_ENCODER, {}), apply_overrides({}, self.overrides).get(_ENCODER, {}))
+        if _ENCODER in table and all(isinstance(one, dict) for one in encoders):
+            table[_ENCODER] = sized(*encoders)
         for key, value in self.named.items():
             if value is not None:
                 table = merge(table, _nested(key, value))
         return table
+
+
+def resumed_layers(directory: Path, given: Layers) -> Layers:
+    """The settings of the run in that directory, which is to go on.
+
+    Raises:
+        SettingError: If there is no such run, or settings are given that would change its result.
+    """
+    file = directory / "config.toml"
+    if not file.exists():
+        raise SettingError(f"{directory}: there is no run to resume: it has no config.toml")
+    before = read_toml(file)
+    changed = [
+        key
+        for key, value in given.named.items()
+        if value is not None and key not in _HARMLESS and _value(before, key) != value
+    ]
+    changed += ["--config"] if given.file else []
+    changed += ["--set"] if given.overrides else []
+    if changed:
+        raise SettingError(
+            f"a run that is resumed keeps its settings: leave out {', '.join(changed)}, or begin "
+            "another run"
+        )
+    harmless = {key: given.named.get(key) for key in _HARMLESS}
+    return Layers(file=file, overrides=(), named=harmless)
 
 
 def read_settings(
@@ -62,3 +95,12 @@ def complete(config: object, tracking: TrackingConfig) -> dict[str, Any]:
 def _nested(key: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  any plain value
     head, _, rest = key.partition(".")
     return {head: _nested(rest, value) if rest else value}
+
+
+def _value(table: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401  any plain value
+    """At a dotted key; None where there is nothing."""
+    head, _, rest = key.partition(".")
+    found = table.get(head)
+    if not rest:
+        return found
+    return _value(found, rest) if isinstance(found, Mapping) else None

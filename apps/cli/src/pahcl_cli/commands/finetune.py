@@ -40,6 +40,7 @@ def finetune(
     device: options.Device = None,
     num_workers: options.NumWorkers = None,
     config: options.ConfigFile = None,
+    resume: options.Resume = None,
     settings: options.Set = None,
     tracker: options.Trackers = None,
     tracker_option: options.TrackerOptions = None,
@@ -87,4 +88,5 @@ def finetune(
             wandb=wandb,
             strict=strict_tracking,
         ),
+        resume=resume,
     )

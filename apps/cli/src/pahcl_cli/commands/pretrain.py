@@ -22,6 +22,7 @@ def pretrain(
     device: options.Device = None,
     num_workers: options.NumWorkers = None,
     config: options.ConfigFile = None,
+    resume: options.Resume = None,
     settings: options.Set = None,
     tracker: options.Trackers = None,
     tracker_option: options.TrackerOptions = None,
@@ -63,4 +64,5 @@ def pretrain(
             wandb=wandb,
             strict=strict_tracking,
         ),
+        resume=resume,
     )

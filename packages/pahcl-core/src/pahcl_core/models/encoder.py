@@ -1,44 +1,58 @@
-"""The encoder: from a window of sound to one embedding for the cycle and one for each phase.
+"""The encoders: from a window of sound to one embedding for the cycle and one for each phase.
 
-Letters for shapes: B batch, N samples, T tokens, C channels, D width.
+Letters for shapes: B batch, N samples, T tokens, D width.
 
-A tensor travels top to bottom: a convolutional front-end turns samples into tokens, 16 ms
-each; state-space blocks let every token see the whole window in both directions; the
-tokens of each phase are averaged; the four averages side by side become the embedding.
+A tensor travels top to bottom: a front-end turns samples into tokens, `SAMPLES_PER_TOKEN` samples
+each; blocks let tokens see one another; the tokens of each phase are pooled; the four results side
+by side become the embedding. What encoders differ in is the entry of their name in `_PARTS`; the
+rest they share.
 
 What is unusual: phases are pooled apart, because what tells a murmur from none is *where in the
 cycle* the energy lies. On 190 patients of CirCor, with everything else equal, one average over
 the whole cycle told them apart far worse than four (`benchmarks/pooling.py`).
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pahcl_core.models.convnext import ConvNeXtBlock
+from pahcl_core.models.front_end import FrontEnd
+from pahcl_core.models.pooling import AttentiveStatistics, Mean
+from pahcl_core.models.resnet import ResNet34
+from pahcl_core.models.sinc import ChannelAttention, SincConv
+from pahcl_core.models.sizes import DEFAULT, DEFAULT_NAME, SIZES, EncoderName, Size
 from pahcl_core.models.ssd import SSDBlock, SSDConfig
-
-SAMPLES_PER_TOKEN = 32
+from pahcl_core.models.transformer import Positions, TransformerLayer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncoderConfig:
-    """The size and shape of an encoder; stored in its checkpoints."""
+    """The size and shape of an encoder; stored in its checkpoints.
 
-    name: Literal["cnn_mamba"] = "cnn_mamba"
-    """Convolutional front-end, then Mamba-2 blocks."""
+    `encoder_config` makes one of a size, and `--set encoder.size=small` is the same for a run.
+    """
 
-    width: int = 64
+    name: EncoderName = DEFAULT_NAME
+    """`cnn_mamba`: convolutional front-end, then Mamba-2 blocks. `sinc_mamba`: learnt frequency
+    bands weighed by attention, convolutional and Mamba-2 blocks in turn, attentive pooling.
+    `cnn_transformer`: the front-end of `cnn_mamba`, then self-attention. `resnet34_1d`: a residual
+    network. `cnn`: the front-end again, then convolutional blocks."""
+
+    width: int = DEFAULT.width
     """Channels of a token, and the size of an embedding."""
 
-    num_blocks: int = 2
-    """State-space blocks."""
+    num_blocks: int = DEFAULT.num_blocks
+    """Blocks after the front-end, pairs of them in `sinc_mamba`; 0 for `resnet34_1d`, whose are
+    fixed."""
 
-    state_size: int = 16
-    """Of each head of a block."""
+    state_size: int = DEFAULT.state_size
+    """Of each head of a state-space block; 0 for an encoder without such blocks."""
 
     window_s: float = 1.0
     """How much sound the encoder is shown from the onset of S1 on, in seconds."""
@@ -47,19 +61,39 @@ class EncoderConfig:
     """Inside the blocks."""
 
     pool: Literal["phases", "cycle"] = "phases"
-    """Average the tokens of each phase, or those of the whole cycle at once."""
+    """Pool the tokens of each phase apart, or those of the whole cycle at once."""
 
     def __post_init__(self) -> None:
         if self.width < 16 or self.width % 16:
             raise ValueError(f"width must be a positive multiple of 16, got {self.width}")
         if self.num_blocks < 0:
             raise ValueError(f"num_blocks must be at least 0, got {self.num_blocks}")
-        if self.state_size < 1:
+        if self.name == "resnet34_1d" and self.num_blocks:
+            raise ValueError(
+                f"num_blocks must be 0 for resnet34_1d, whose blocks are fixed, "
+                f"got {self.num_blocks}"
+            )
+        has_states = self.name in ("cnn_mamba", "sinc_mamba")
+        if has_states and self.state_size < 1:
             raise ValueError(f"state_size must be at least 1, got {self.state_size}")
+        if not has_states and self.state_size:
+            raise ValueError(
+                f"state_size must be 0 for {self.name}, which has no state-space blocks, "
+                f"got {self.state_size}"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout}")
         if self.window_s <= 0:
             raise ValueError(f"window_s must be positive, got {self.window_s}")
+
+
+def encoder_config(
+    name: EncoderName,
+    size: Size,
+    **settings: Any,  # noqa: ANN401  whatever the fields are
+) -> EncoderConfig:
+    """The settings of an encoder of that size; those given by name replace the size's."""
+    return EncoderConfig(name=name, **{**SIZES[name][size]._asdict(), **settings})
 
 
 class Embeddings(NamedTuple):
@@ -73,36 +107,89 @@ class Embeddings(NamedTuple):
     """Where `phases` holds something."""
 
 
-class FrontEnd(nn.Module):
-    """Samples to tokens: three convolutions, `SAMPLES_PER_TOKEN` samples to the token."""
+class _Parts(NamedTuple):
+    """What encoders differ in."""
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        half = width // 2
-        self.first = nn.Conv1d(1, half, kernel_size=16, stride=4, padding=6)
-        self.first_norm = nn.BatchNorm1d(half)
-        self.second = nn.Conv1d(half, width, kernel_size=16, stride=8, padding=4)
-        self.second_norm = nn.BatchNorm1d(width)
-        self.third = nn.Conv1d(width, width, kernel_size=3, padding=1)
+    front_end: nn.Module
+    """Samples to tokens."""
 
-    def forward(self, samples: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch time width"]:
-        """Tokens, one per `SAMPLES_PER_TOKEN` samples; what is left over at the end is cut off."""
-        x = samples[:, None]  # (B, 1, N)
-        x = F.gelu(self.first_norm(self.first(x)))  # (B, D/2, N/4)
-        x = F.gelu(self.second_norm(self.second(x)))  # (B, D, N/32)
-        return F.gelu(self.third(x)).transpose(1, 2)
+    blocks: Sequence[nn.Module]
+    """Tokens to tokens."""
+
+    pooling: nn.Module
+    """The tokens of spans to one vector each, as `mean_between`."""
+
+
+def _cnn_mamba(config: EncoderConfig, sample_rate: float) -> _Parts:
+    front_end = FrontEnd(config.width)
+    return _Parts(front_end, [_ssd_block(config) for _ in range(config.num_blocks)], Mean())
+
+
+def _sinc_mamba(config: EncoderConfig, sample_rate: float) -> _Parts:
+    front_end = FrontEnd(
+        config.width,
+        first=SincConv(config.width // 2, sample_rate=sample_rate),
+        stride=SincConv.stride,
+        attention=ChannelAttention(config.width // 2),
+    )
+    blocks: list[nn.Module] = []
+    for _ in range(config.num_blocks):
+        blocks += [ConvNeXtBlock(config.width, dropout=config.dropout), _ssd_block(config)]
+    return _Parts(front_end, blocks, AttentiveStatistics(config.width))
+
+
+def _cnn_transformer(config: EncoderConfig, sample_rate: float) -> _Parts:
+    front_end = nn.Sequential(FrontEnd(config.width), Positions())
+    layers = [
+        TransformerLayer(config.width, dropout=config.dropout) for _ in range(config.num_blocks)
+    ]
+    return _Parts(front_end, layers, Mean())
+
+
+def _resnet34_1d(config: EncoderConfig, sample_rate: float) -> _Parts:
+    return _Parts(ResNet34(config.width, dropout=config.dropout), [], Mean())
+
+
+def _cnn(config: EncoderConfig, sample_rate: float) -> _Parts:
+    front_end = FrontEnd(config.width)
+    blocks = [ConvNeXtBlock(config.width, dropout=config.dropout) for _ in range(config.num_blocks)]
+    return _Parts(front_end, blocks, Mean())
+
+
+def _ssd_block(config: EncoderConfig) -> SSDBlock:
+    return SSDBlock(
+        SSDConfig(width=config.width, state_size=config.state_size, dropout=config.dropout)
+    )
+
+
+_PARTS: Mapping[EncoderName, Callable[[EncoderConfig, float], _Parts]] = {
+    "cnn_mamba": _cnn_mamba,
+    "sinc_mamba": _sinc_mamba,
+    "cnn_transformer": _cnn_transformer,
+    "resnet34_1d": _resnet34_1d,
+    "cnn": _cnn,
+}
 
 
 class Encoder(nn.Module):
-    """`cnn_mamba`."""
+    """The encoder that its settings name."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, *, sample_rate: float) -> None:
+        """Make one with random weights.
+
+        Args:
+            config: Which, and how large.
+            sample_rate: Of the windows, in hertz; `sinc_mamba` places its bands by it.
+
+        Raises:
+            SettingError: If the encoder cannot work at that rate.
+        """
         super().__init__()
         self.config = config
-        self.front_end = FrontEnd(config.width)
-        block = SSDConfig(width=config.width, state_size=config.state_size, dropout=config.dropout)
-        self.blocks = nn.ModuleList(SSDBlock(block) for _ in range(config.num_blocks))
+        self.front_end, blocks, pooling = _PARTS[config.name](config, sample_rate)
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(config.width)
+        self.pooling = pooling
         parts = 4 if config.pool == "phases" else 1
         self.merge = nn.Linear(parts * config.width, config.width)
 
@@ -125,31 +212,12 @@ class Encoder(nn.Module):
 
         start, stop = bounds[:, :-1], bounds[:, 1:]  # (B, 4)
         known = (stop > start).all(dim=1, keepdim=True)
-        phases, reached = mean_between(tokens, start, stop)
+        phases, reached = self.pooling(tokens, start, stop)
         phase_valid = known & reached
         phases = phases * phase_valid[:, :, None]
-        whole, _ = mean_between(tokens, bounds[:, :1], bounds[:, -1:])  # (B, 1, D)
+        whole, _ = self.pooling(tokens, bounds[:, :1], bounds[:, -1:])  # (B, 1, D)
         if self.config.pool == "cycle":
             pooled = whole.flatten(1)
         else:  # the whole cycle stands in for a phase that nothing is known of
             pooled = torch.where(phase_valid[:, :, None], phases, whole).flatten(1)
         return Embeddings(F.gelu(self.merge(pooled)), phases, phase_valid)
-
-
-def mean_between(
-    tokens: Float[Tensor, "batch time width"],
-    start: Int64[Tensor, "batch spans"],
-    stop: Int64[Tensor, "batch spans"],
-) -> tuple[Float[Tensor, "batch spans width"], Bool[Tensor, "batch spans"]]:
-    """The mean of the tokens whose centre lies in each span, and whether there is any.
-
-    Args:
-        tokens: One per `SAMPLES_PER_TOKEN` samples.
-        start: First sample of each span.
-        stop: One past its last sample.
-    """
-    centre = (torch.arange(tokens.shape[1], device=tokens.device) + 0.5) * SAMPLES_PER_TOKEN
-    inside = (centre >= start[:, :, None]) & (centre < stop[:, :, None])  # (B, spans, T)
-    count = inside.sum(dim=2)
-    weight = inside.to(tokens.dtype) / count.clamp(min=1)[:, :, None]
-    return weight @ tokens, count > 0

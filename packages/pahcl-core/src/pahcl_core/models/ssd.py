@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pahcl_core.errors import SettingError
+from pahcl_core.models.depthwise import DepthwiseConv
 
 _LEAST_LOG_DECAY = -30.0
 _EPSILON = 1e-5  # of the norms
@@ -214,9 +215,7 @@ class SSDBlock(nn.Module):
         self.sizes = (inner, mixed, num_heads)
         self.norm = nn.RMSNorm(config.width, eps=_EPSILON)
         self.into = nn.Linear(config.width, sum(self.sizes), bias=False)
-        self.conv = nn.Conv2d(
-            mixed, mixed, (1, config.conv_size), padding=(0, config.conv_size // 2), groups=mixed
-        )
+        self.conv = DepthwiseConv(mixed, config.conv_size)
         step = torch.exp(torch.empty(num_heads).uniform_(math.log(1e-3), math.log(1e-1)))
         self.step_bias = nn.Parameter(step + torch.log(-torch.expm1(-step)))  # softplus inverse
         self.log_rate = nn.Parameter(torch.empty(directions, num_heads).uniform_(1, 16).log())
@@ -241,9 +240,7 @@ class SSDBlock(nn.Module):
         gate, mixed, step = self.into(self.norm(tokens)).split(self.sizes, dim=-1)
         if valid is not None:
             mixed = mixed.masked_fill(~valid[..., None], 0)
-        # As an image of height 1, channels last: the convolution needs no other layout then.
-        mixed = self.conv(mixed.transpose(1, 2)[:, :, None])[:, :, 0].transpose(1, 2)
-        x, b, c = F.silu(mixed).split([inner, state, state], dim=-1)
+        x, b, c = F.silu(self.conv(mixed)).split([inner, state, state], dim=-1)
         step = F.softplus(step + self.step_bias)  # (B, T, H)
         if valid is not None:
             step = step.masked_fill(~valid[..., None], 0)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from scipy import signal
 
+_FAINTEST = float(np.finfo(np.float32).tiny)
 _ORDER = 2  # of each edge and pass; zero-phase filtering runs it twice
 
 
@@ -88,11 +89,13 @@ def normalise(samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "s
 
     The spread is the median absolute deviation times 1.4826, which for Gaussian noise is the
     standard deviation; where more than half of the samples are equal it is the root mean square.
-    Silence stays silence.
+    Silence stays silence, and what is nothing but the rounding of 32 bit floats becomes it.
     """
     centred = samples - np.median(samples)
     spread = 1.4826 * float(np.median(np.abs(centred)))
-    if spread == 0:
+    if spread < _FAINTEST:
         spread = float(np.sqrt(np.mean(np.square(centred, dtype=np.float64))))
-    scaled: Float32[np.ndarray, "samples"] = centred if spread == 0 else centred / spread
+    if spread < _FAINTEST:
+        return np.zeros_like(centred)
+    scaled: Float32[np.ndarray, "samples"] = centred / spread
     return scaled.astype(np.float32)

@@ -15,6 +15,8 @@ from pahcl_core.config import from_dict, to_dict
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
+from pahcl_core.models.sizes import Numbers
+from pahcl_core.training.interruption import undisturbed
 from pahcl_core.training.run_directory import write_atomically
 
 _FORMAT = 1
@@ -67,12 +69,18 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "persons": list(checkpoint.persons),
         "provenance": checkpoint.provenance,
     }
+    save_content(path, content)
+
+
+def save_content(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values: complete, or not at all."""
 
     def write(scratch: Path) -> None:
         with scratch.open("wb") as stream:  # given a path, torch would write its name into the file
-            torch.save(content, stream)
+            torch.save(dict(content), stream)
 
-    write_atomically(path, write)
+    with undisturbed():
+        write_atomically(path, write)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -81,8 +89,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         DataError: If there is none, it is damaged, or it is something else.
     """
-    content = _read(path)
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    content = read_content(path)
+    if content.get("format") != _FORMAT:
         raise DataError(f"{path}: not a checkpoint of this version of pahcl")
     try:
         return _checkpoint(content, source=str(path))
@@ -92,14 +100,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ) from error
 
 
-def _read(path: Path) -> object:
-    """What is stored there, if every byte is as it was written."""
+def read_content(path: Path) -> dict[str, Any]:
+    """What `save_content` wrote, if every byte is as it was written.
+
+    Raises:
+        DataError: If it is not there, damaged, or something else.
+    """
     try:
         with zipfile.ZipFile(path) as archive:  # torch.load itself does not look at the checksums
             changed = archive.testzip()
         if changed is None:
             content: object = torch.load(path, map_location="cpu", weights_only=True)
-            return content
+            return content if isinstance(content, dict) else {}
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such checkpoint") from error
     except _UNREADABLE as error:
@@ -150,7 +162,7 @@ def encoder_from(path: Path, checkpoint: Checkpoint, wanted: EncoderConfig) -> E
     Raises:
         DataError: If its parameters are not of the shapes that its settings ask for.
     """
-    encoder = Encoder(wanted)
+    encoder = Encoder(wanted, sample_rate=checkpoint.signal.sample_rate)
     try:
         encoder.load_state_dict(dict(checkpoint.encoder))
     except RuntimeError as error:
@@ -160,8 +172,10 @@ def encoder_from(path: Path, checkpoint: Checkpoint, wanted: EncoderConfig) -> E
 
 def _differences(section: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     harmless = {"encoder.dropout", "signal.cycles"}
+    # A run that names another encoder starts its numbers anew, so that all of them are to be given.
+    anew = Numbers._fields if section == "encoder" and theirs["name"] != ours["name"] else ()
     return [
         f"--set {section}.{key}={value}"
         for key, value in theirs.items()
-        if value != ours.get(key) and f"{section}.{key}" not in harmless
+        if key in anew or (value != ours.get(key) and f"{section}.{key}" not in harmless)
     ]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +40,8 @@ from pahcl_core.training.evaluation import (
 from pahcl_core.training.loop import Trained, reported, train
 from pahcl_core.training.people import Cohort, read_cohort
 from pahcl_core.training.reporting import Guarded
-from pahcl_core.training.run_directory import run_directory, write_json
+from pahcl_core.training.resumption import opened
+from pahcl_core.training.run_directory import METRICS, write_json
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.versions import versions
 from pahcl_core.training.windows import WindowSource
@@ -74,6 +75,7 @@ def finetune(
     *,
     tracker: Tracker,
     run: Run | None = None,
+    resume: bool = False,
     progress: Progress = lambda items, total: items,
 ) -> FinetuneResult:
     """Train a classifier of a task on a collection, and score it on persons it has not seen.
@@ -85,6 +87,8 @@ def finetune(
         config: Everything that changes the result.
         tracker: Told of the run as it goes; whatever it raises, training goes on.
         run: What the tracker is told of the run; by default what `config` says.
+        resume: Go on with the run in that directory, which was interrupted or killed, and whose
+            `config` this is. It ends with the bits of one that was not.
         progress: Shown the batches of each epoch, and the recordings as they are read.
 
     Raises:
@@ -98,10 +102,17 @@ def finetune(
     pretrained = None
     if config.pretrained is not None:  # refused here, before anything costly, if it does not fit
         pretrained = load_fitting(config.pretrained, config.encoder, config.signal)
-    with run_directory(run.directory) as directory, reproducible(config.seed):
-        write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
+    with (
+        opened(run.directory, resume=resume) as (directory, state),
+        reproducible(config.seed),
+    ):
+        if resume:
+            run = replace(run, resumed_from_step=0 if state is None else state.step)
+        if state is None:
+            write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
         learner = _Finetuning(config, device, pretrained, read_cohort(config, progress))
-        write_split(directory / "splits.json", learner.cohort.split)
+        if state is None:
+            write_split(directory / "splits.json", learner.cohort.split)
         with reported(run, tracker) as summary:
             tracker.save(directory / "config.toml", kind="config")
             tracker.save(directory / "splits.json", kind="split")
@@ -113,6 +124,7 @@ def finetune(
                 directory=directory,
                 tracker=tracker,
                 progress=progress,
+                state=state,
             )
             metrics = _conclude(learner, trained, directory, tracker, summary)
     return FinetuneResult(directory=directory, metrics=metrics)
@@ -140,9 +152,9 @@ def _conclude(
         summary.update({f"best/{k}": v for k, v in _named(split, scores[split]).items()})
     tracker.save(directory / "best_model.pt", kind="checkpoint")
     write_predictions(directory / "predictions.csv", predictions, learner.task)
-    write_json(directory / "final_metrics.json", metrics)
+    write_json(directory / METRICS, metrics)
     tracker.save(directory / "predictions.csv", kind="predictions")
-    tracker.save(directory / "final_metrics.json", kind="metrics")
+    tracker.save(directory / METRICS, kind="metrics")
     return metrics
 
 
@@ -184,7 +196,7 @@ class _Finetuning:
     def _initial_encoder(self) -> Encoder:
         config = self.config
         if self.pretrained is None or config.pretrained is None:
-            encoder = Encoder(config.encoder)
+            encoder = Encoder(config.encoder, sample_rate=config.signal.sample_rate)
         else:
             encoder = encoder_from(config.pretrained, self.pretrained, config.encoder)
         return encoder.requires_grad_(not config.linear_eval)

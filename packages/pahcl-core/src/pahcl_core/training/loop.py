@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
@@ -18,6 +19,14 @@ from pahcl_core.errors import TrainingError
 from pahcl_core.training.checkpoint import Checkpoint, save_checkpoint
 from pahcl_core.training.optimisation import Optimiser, OptimiserConfig
 from pahcl_core.training.reporting import histograms
+from pahcl_core.training.resumption import (
+    STATE,
+    TrainingState,
+    data_digest,
+    random_state,
+    restore,
+    save_state,
+)
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_core.training.windows import batches, epoch_of, num_batches
 from pahcl_track import Outcome, Run, Tracker, Value
@@ -32,14 +41,15 @@ class Learner(Protocol):
     cycles: CycleSet
     train_cycles: Int64[np.ndarray, "cycles"]
     heads: nn.ModuleDict
+    device: torch.device
 
     @property
     def encoder(self) -> nn.Module:
         """What the heads sit on."""
         ...
 
-    def begin_epoch(self) -> None:
-        """Go into training mode, and forget the scores of the epoch before."""
+    def begin_epoch(self, epoch: int) -> None:
+        """Go into training mode for this epoch, from 1 on, and forget the scores before it."""
         ...
 
     def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
@@ -87,7 +97,10 @@ def reported(run: Run, tracker: Tracker) -> Iterator[dict[str, Value]]:
     try:
         yield summary
     except (KeyboardInterrupt, SystemExit):
-        log.warning("interrupted; what was written so far is in %s", run.directory)
+        log.warning(
+            "interrupted; what was written so far is in %s: go on with --resume %s",
+            run.directory, run.directory,
+        )  # fmt: skip
         tracker.finish(Outcome(status="interrupted", summary=summary))
         raise
     except Exception as error:
@@ -106,27 +119,54 @@ def train(
     directory: Path,
     tracker: Tracker,
     progress: Progress,
+    state: TrainingState | None = None,
 ) -> Trained:
     """Train for all epochs; `directory/best_model.pt` is the best of them.
 
+    Args:
+        learner: What is trained, as it begins.
+        schedule: For how long.
+        optimiser: How.
+        seed: Of which cycles are drawn, and in which order.
+        directory: Where checkpoints go, and `resume.pt` after each epoch.
+        tracker: Told of it.
+        progress: Shown the batches of each epoch.
+        state: Where an earlier training of the same settings stood; this one goes on from there,
+            and ends with the same bits as one that was never interrupted.
+
     Raises:
+        SettingError: If the state is of a training on other data.
         TrainingError: If the loss is no longer a number.
     """
-    rng = np.random.default_rng(seed)
     descent = Optimiser(
         learner.encoder,
         learner.heads,
         optimiser,
         num_steps=schedule.epochs * _steps_per_epoch(learner, schedule),
     )
-    step, best_epoch, best_val = 0, 0, dict[str, float]()
-    for epoch in range(1, schedule.epochs + 1):
+    first, step, best_epoch, best_val = 1, 0, 0, dict[str, float]()
+    if state is not None:
+        restore(
+            state,
+            encoder=learner.encoder,
+            heads=learner.heads,
+            optimiser=descent,
+            cycles=learner.cycles,
+        )
+        first, step = state.epoch + 1, state.step
+        best_epoch, best_val = state.best_epoch, dict(state.best_val)
+    data = data_digest(learner.cycles)
+    for epoch in range(first, schedule.epochs + 1):
+        if schedule.patience and best_epoch and epoch - 1 - best_epoch >= schedule.patience:
+            log.info("no epoch was better than %d for %d epochs", best_epoch, schedule.patience)
+            break
         drawn = epoch_of(
             learner.cycles,
             learner.train_cycles,
             per_recording=schedule.cycles_per_recording,
-            rng=rng,
+            rng=np.random.default_rng([seed, epoch]),
         )
+        learner.begin_epoch(epoch)
         step = _train_epoch(learner, descent, drawn, schedule, step, tracker, progress)
         scores = learner.train_scores()
         _require_number(scores, "train/loss", epoch, optimiser)
@@ -142,6 +182,20 @@ def train(
             save_checkpoint(
                 directory / f"epoch_{epoch}.pt", learner.checkpoint(epoch=epoch, step=step)
             )
+        save_state(  # at last: what it says is done has been written
+            directory / STATE,
+            TrainingState(
+                epoch=epoch,
+                step=step,
+                best_epoch=best_epoch,
+                best_val=best_val,
+                encoder=learner.encoder.state_dict(),
+                heads=learner.heads.state_dict(),
+                optimiser=descent.state_dict(),
+                random=random_state(learner.device),
+                data=data,
+            ),
+        )
     return Trained(best_epoch=best_epoch, best_val=best_val, step=step)
 
 
@@ -155,7 +209,6 @@ def _train_epoch(
     progress: Progress,
 ) -> int:
     """One pass over the cycles drawn; returns the step it ended at."""
-    learner.begin_epoch()
     num_cycles, started = 0, time.perf_counter()
     cut = batches(drawn, schedule.batch_size)
     for batch in progress(cut, len(cut)):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -75,6 +76,14 @@ class Optimiser:
                 decay = config.weight_decay if decayed else 0.0
                 groups.append({"params": chosen, "weight_decay": decay, "part": name})
         self._adamw = torch.optim.AdamW([group for group in groups if group["params"]])
+
+    def state_dict(self) -> dict[str, Any]:
+        """AdamW's, to go on from."""
+        return self._adamw.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._adamw.load_state_dict(state)
 
     def rates(self, step: int) -> dict[str, float]:
         """The learning rates at a step, by the names they are tracked under."""

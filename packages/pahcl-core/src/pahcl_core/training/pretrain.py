@@ -6,7 +6,7 @@ InfoNCE. What is minimised is their weighted sum (`losses.hierarchical`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,21 @@ from pahcl_core.data.splits import write_split
 from pahcl_core.losses.hierarchical import HierarchicalLoss, hierarchical_loss
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Projection
+from pahcl_core.training.augmentation import augmented
 from pahcl_core.training.checkpoint import Checkpoint
 from pahcl_core.training.device import reproducible, resolve_device
+from pahcl_core.training.draws import Draw
 from pahcl_core.training.loop import Trained, reported, train
 from pahcl_core.training.people import Cohort, read_cohort
 from pahcl_core.training.reporting import Guarded
-from pahcl_core.training.run_directory import run_directory, write_json
+from pahcl_core.training.resumption import opened
+from pahcl_core.training.run_directory import METRICS, write_json
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_core.training.versions import versions
-from pahcl_core.training.windows import WindowSource, augmented, batches, epoch_of, pairs_of
+from pahcl_core.training.windows import WindowSource, batches, epoch_of, pairs_of
 from pahcl_track import Run, Tracker
+
+_VALIDATION = 0  # the epoch whose random numbers validation always has; training counts from 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +66,7 @@ def pretrain(
     *,
     tracker: Tracker,
     run: Run | None = None,
+    resume: bool = False,
     progress: Progress = lambda items, total: items,
 ) -> PretrainResult:
     """Train an encoder on unlabelled cycles.
@@ -72,6 +78,8 @@ def pretrain(
         config: Everything that changes the result.
         tracker: Told of the run as it goes; whatever it raises, training goes on.
         run: What the tracker is told of the run; by default what `config` says.
+        resume: Go on with the run in that directory, which was interrupted or killed, and whose
+            `config` this is. It ends with the bits of one that was not.
         progress: Shown the batches of each epoch, and the recordings as they are read.
 
     Raises:
@@ -82,10 +90,17 @@ def pretrain(
     run = run or describe_pretrain(config)
     tracker = Guarded(tracker)
     device = resolve_device(config.device)
-    with run_directory(run.directory) as directory, reproducible(config.seed):
-        write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
+    with (
+        opened(run.directory, resume=resume) as (directory, state),
+        reproducible(config.seed),
+    ):
+        if resume:
+            run = replace(run, resumed_from_step=0 if state is None else state.step)
+        if state is None:
+            write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
         learner = _Pretraining(config, device, read_cohort(config, progress))
-        write_split(directory / "splits.json", learner.cohort.split)
+        if state is None:
+            write_split(directory / "splits.json", learner.cohort.split)
         with reported(run, tracker) as summary:
             tracker.save(directory / "config.toml", kind="config")
             tracker.save(directory / "splits.json", kind="split")
@@ -97,13 +112,14 @@ def pretrain(
                 directory=directory,
                 tracker=tracker,
                 progress=progress,
+                state=state,
             )
             metrics = learner.final_metrics(trained)
             # The tracker first: a disk that is full by now costs the files, not the figures.
             summary.update({f"best/{name}": value for name, value in trained.best_val.items()})
             tracker.save(directory / "best_model.pt", kind="checkpoint")
-            write_json(directory / "final_metrics.json", metrics)
-            tracker.save(directory / "final_metrics.json", kind="metrics")
+            write_json(directory / METRICS, metrics)
+            tracker.save(directory / METRICS, kind="metrics")
     return PretrainResult(
         directory=directory, checkpoint=directory / "best_model.pt", metrics=metrics
     )
@@ -124,21 +140,27 @@ class _Pretraining:
         self.train_cycles = cohort.cycles.of_subjects(self.train_ids)
         self.val_cycles = cohort.cycles.of_subjects(split.val)
         self.person = _cycle_persons(cohort)
-        self.source = WindowSource(cohort.cycles, window_s=config.encoder.window_s, device=device)
+        self.source = WindowSource(
+            cohort.cycles,
+            window_s=config.encoder.window_s,
+            band_hz=(config.signal.low_hz, config.signal.high_hz),
+            device=device,
+        )
         width, size = config.encoder.width, config.objective.projection_size
-        self.encoder = Encoder(config.encoder).to(device)
+        self.encoder = Encoder(config.encoder, sample_rate=config.signal.sample_rate).to(device)
         self.heads = nn.ModuleDict(
             {"cycle": Projection(width, size), "phase": Projection(width, size)}
         ).to(device)
-        self.draws = _Draws(config.seed)
+        self.epoch = 0
         self.losses: list[Tensor] = []
 
-    def begin_epoch(self) -> None:
+    def begin_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
         self._set_training(True)
         self.losses = []
 
     def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
-        loss = self._hierarchical_loss(batch, self.draws)
+        loss = self._hierarchical_loss(batch, self.epoch)
         self.losses.append(torch.stack(loss).detach())
         return loss.total
 
@@ -148,16 +170,15 @@ class _Pretraining:
     def validate(self) -> dict[str, float]:
         """The same loss over the validation persons, with the same draws after every epoch."""
         self._set_training(False)
-        draws = _Draws(self.config.seed)
         drawn = epoch_of(
             self.cycles,
             self.val_cycles,
             per_recording=self.config.training.cycles_per_recording,
-            rng=draws.rng,
+            rng=np.random.default_rng(self.config.seed),
         )
         with torch.no_grad():
             losses = [
-                torch.stack(self._hierarchical_loss(batch, draws))
+                torch.stack(self._hierarchical_loss(batch, _VALIDATION))
                 for batch in batches(drawn, self.config.training.batch_size)
             ]
         return _means("val", losses)
@@ -178,17 +199,16 @@ class _Pretraining:
             provenance=self.cohort.collection.provenance,
         )
 
-    def _hierarchical_loss(
-        self, batch: Int64[np.ndarray, "batch"], draws: "_Draws"
-    ) -> HierarchicalLoss:
+    def _hierarchical_loss(self, batch: Int64[np.ndarray, "batch"], epoch: int) -> HierarchicalLoss:
         """Of a batch of cycles, each with its partner."""
         objective = self.config.objective
+        draws = (Draw(self.config.seed, epoch, view=0), Draw(self.config.seed, epoch, view=1))
         partner = batch
         if objective.positives == "same_recording":
-            partner = pairs_of(self.cycles, batch, draws.rng)
+            partner = pairs_of(self.cycles, batch, draws[0])
         first, second = (
-            self.encoder(*augmented(self.source, index, self.config.augmentation, draws.generator))
-            for index in (batch, partner)
+            self.encoder(*augmented(self.source, index, self.config.augmentation, draw))
+            for index, draw in zip((batch, partner), draws, strict=True)
         )
         of_cycle, of_phase = self.heads["cycle"], self.heads["phase"]
         person = torch.from_numpy(self.person[batch]).to(self.device)
@@ -224,14 +244,6 @@ class _Pretraining:
             "not_used": len(self.cohort.problems),
             "versions": versions(),
         }
-
-
-class _Draws:
-    """The random numbers of a stretch of training: which partner, and how views are changed."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.generator = torch.Generator().manual_seed(seed)
 
 
 def _cycle_persons(cohort: Cohort) -> Int64[np.ndarray, "cycles"]:

@@ -18,8 +18,27 @@ log = logging.getLogger(__name__)
 
 LOG = "train.log"
 CONFIG = "config.toml"
+METRICS = "final_metrics.json"
 
 _LOGGERS = ("pahcl_core", "pahcl_track")
+
+
+@contextlib.contextmanager
+def resumed_directory(path: Path) -> Iterator[Path]:
+    """Hold the directory of a run that is gone on with; its log is gone on with, too.
+
+    Raises:
+        SettingError: If another process is writing a run there, or it cannot be written to.
+    """
+    try:
+        stream = (path / LOG).open("a", encoding="utf-8")
+    except OSError as error:
+        raise SettingError(f"{path}: cannot write a run here: {error.strerror}") from error
+    with stream:
+        if not _lock(stream):
+            raise _in_use(path)
+        with _logged_to(stream):
+            yield path
 
 
 @contextlib.contextmanager

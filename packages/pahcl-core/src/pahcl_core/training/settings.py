@@ -61,6 +61,9 @@ class ScheduleConfig:
     epochs: int = 30
     """Times through the recordings."""
 
+    patience: int = 0
+    """Epochs without a better one after which to stop; 0 to go on to the end."""
+
     batch_size: int = 64
     """Cycles in a step."""
 
@@ -80,7 +83,7 @@ class ScheduleConfig:
         for name in ("epochs", "batch_size", "cycles_per_recording", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("histogram_every", "checkpoint_every"):
+        for name in ("patience", "histogram_every", "checkpoint_every"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
 

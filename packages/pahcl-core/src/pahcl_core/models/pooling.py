@@ -1,0 +1,92 @@
+"""From the tokens of a span of time to one vector.
+
+A token belongs to the span in which its centre lies.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from pahcl_core.models.front_end import SAMPLES_PER_TOKEN
+
+_LEAST_VARIANCE = 1e-6
+
+
+def mean_between(
+    tokens: Float[Tensor, "batch time width"],
+    start: Int64[Tensor, "batch spans"],
+    stop: Int64[Tensor, "batch spans"],
+) -> tuple[Float[Tensor, "batch spans width"], Bool[Tensor, "batch spans"]]:
+    """The mean of the tokens whose centre lies in each span, and whether there is any.
+
+    Args:
+        tokens: One per `SAMPLES_PER_TOKEN` samples.
+        start: First sample of each span.
+        stop: One past its last sample.
+    """
+    inside = _inside(tokens, start, stop)
+    count = inside.sum(dim=2)
+    weight = inside.to(tokens.dtype) / count.clamp(min=1)[:, :, None]
+    return weight @ tokens, count > 0
+
+
+def _inside(
+    tokens: Float[Tensor, "batch time width"],
+    start: Int64[Tensor, "batch spans"],
+    stop: Int64[Tensor, "batch spans"],
+) -> Bool[Tensor, "batch spans time"]:
+    centre = (torch.arange(tokens.shape[1], device=tokens.device) + 0.5) * SAMPLES_PER_TOKEN
+    return (centre >= start[:, :, None]) & (centre < stop[:, :, None])
+
+
+class Mean(nn.Module):
+    """`mean_between`, as a part of an encoder."""
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch time width"],
+        start: Int64[Tensor, "batch spans"],
+        stop: Int64[Tensor, "batch spans"],
+    ) -> tuple[Float[Tensor, "batch spans width"], Bool[Tensor, "batch spans"]]:
+        """As `mean_between`."""
+        return mean_between(tokens, start, stop)
+
+
+class AttentiveStatistics(nn.Module):
+    """Weighted mean and deviation of the tokens in each span, projected to the width of a token.
+
+    Okabe, Koshinaka and Shinoda, "Attentive Statistics Pooling for Deep Speaker Embedding",
+    Interspeech 2018, equations 1 to 6. A token has one score, whatever the span; the scores of the
+    tokens inside a span are what its weights come from.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(width, width // 2)
+        self.score = nn.Linear(width // 2, 1, bias=False)  # a softmax does not see a bias
+        self.merge = nn.Linear(2 * width, width)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch time width"],
+        start: Int64[Tensor, "batch spans"],
+        stop: Int64[Tensor, "batch spans"],
+    ) -> tuple[Float[Tensor, "batch spans width"], Bool[Tensor, "batch spans"]]:
+        """The statistics, zero where no token lies in a span, and whether there is any.
+
+        Args:
+            tokens: One per `SAMPLES_PER_TOKEN` samples.
+            start: First sample of each span.
+            stop: One past its last sample.
+        """
+        inside = _inside(tokens, start, stop)  # (B, S, T)
+        reached = inside.any(dim=2)
+        scores = self.score(self.hidden(tokens).tanh()).transpose(1, 2)  # (B, 1, T)
+        # A span without a token keeps all scores, since a softmax of nothing is not a number.
+        outside = ~inside & reached[:, :, None]
+        weight = scores.expand_as(inside).masked_fill(outside, -torch.inf).softmax(dim=2)
+        mean = weight @ tokens
+        variance = weight @ tokens.square() - mean.square()
+        deviation = variance.clamp(min=_LEAST_VARIANCE).sqrt()
+        statistics = self.merge(torch.cat([mean, deviation], dim=2))
+        return statistics * reached[:, :, None], reached
