@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from _checks import Check, report
@@ -35,6 +36,7 @@ collection = replace(collection, recordings=collection.recordings[:count])
 print("ready", flush=True)
 prepare(collection, SignalConfig(cycles="segmentation"), store=store, num_workers=2)
 """
+_MARK = f"PAHCL_PREPARE_KILLS={os.getpid()}"  # in the environment of every process begun here
 _GRACE_S = 20.0  # for workers to notice that nobody waits for them
 
 
@@ -53,6 +55,7 @@ def main() -> int:
         print("PAHCL_REAL_DATA is not set: it names the folder with circor/", file=sys.stderr)
         return 2
     rng = random.Random(options.seed)
+    os.environ.update([_MARK.split("=")])
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", _PROGRAM, str(Path(data) / "circor")]
         count = str(options.recordings)
@@ -76,7 +79,7 @@ def main() -> int:
             different += _content(store) != wanted
             unfinished += sum(1 for _ in store.glob(".*.unfinished"))
             left_over += sum(1 for path in store.rglob("*.npz"))
-    orphans = _orphans(folder)
+    orphans = _orphans()
     lines = [
         f"{kills} kills in {rounds} rounds of {options.recordings} recordings; one left alone "
         f"took {whole_s:.1f} s"
@@ -116,17 +119,15 @@ def _content(store: Path) -> dict[str, str]:
     }
 
 
-def _orphans(folder: str) -> int:
-    """Processes still at work for one of the stores, after some grace; Linux only."""
+def _orphans() -> int:
+    """Processes of this benchmark that are still there after some grace; Linux only."""
     until = time.monotonic() + _GRACE_S
+    own = str(os.getpid())
     while True:
         found = 0
-        for one in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                line = one.read_bytes()
-            except OSError:
-                continue
-            found += b"loky" in line or folder.encode() in line
+        for one in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                found += one.parent.name != own and _MARK.encode() in one.read_bytes()
         if not found or time.monotonic() > until:
             return found
         time.sleep(0.5)
