@@ -1,9 +1,11 @@
 """How every benchmark reports: each figure with its budget, for people or as JSON."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -49,6 +51,15 @@ class Check:
             "budget": self.budget,
             "ok": self.ok,
         }
+
+
+def real_data(*, as_json: bool) -> Path | None:
+    """The folder of real recordings; None where there is none, after saying so."""
+    if folder := os.environ.get("PAHCL_REAL_DATA"):
+        return Path(folder)
+    reason = "skipped: PAHCL_REAL_DATA does not name a folder of real recordings"
+    print(json.dumps({"checks": [], "skipped": reason}) if as_json else reason)
+    return None
 
 
 def report(

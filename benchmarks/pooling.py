@@ -9,15 +9,13 @@ patients, whose number is stated; the budget says that phases are no worse.
 """
 
 import argparse
-import json
-import os
 import statistics
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from _checks import Check, format_table, report
+from _checks import Check, format_table, real_data, report
 
 from pahcl_core.training.finetune import finetune
 from pahcl_core.training.settings import FinetuneConfig, ScheduleConfig
@@ -33,11 +31,8 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    data = os.environ.get("PAHCL_REAL_DATA")
-    if not data:
-        print("skipped: PAHCL_REAL_DATA does not name a folder of real recordings", file=sys.stderr)
-        if options.json:
-            print(json.dumps({"checks": []}))
+    data = real_data(as_json=options.json)
+    if data is None:
         return 0
     scores: dict[str, list[float]] = {"cycle": [], "phases": []}
     num_test: list[int] = []
@@ -46,7 +41,7 @@ def main() -> int:
             for pool, found in scores.items():
                 config = FinetuneConfig(
                     task="circor_murmur",
-                    data_dir=Path(data) / "circor",
+                    data_dir=data / "circor",
                     output_dir=Path(folder),
                     experiment_name=f"{pool}_{seed}",
                     seed=seed,

@@ -23,7 +23,7 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import _prepare_plainly as original
-from _checks import Check, report
+from _checks import Check, real_data, report
 
 from pahcl_core.data.audio import read_audio
 from pahcl_core.data.collection import Collection
@@ -61,11 +61,10 @@ def main() -> int:
     parser.add_argument("--recordings", type=int, default=120, help="per block (120)")
     parser.add_argument("--rounds", type=int, default=3, help="of all blocks (3)")
     options = parser.parse_args()
-    data = os.environ.get("PAHCL_REAL_DATA")
-    if not data:
-        print("PAHCL_REAL_DATA is not set: it names the folder with circor/", file=sys.stderr)
-        return 2
-    root = Path(data) / "circor"
+    data = real_data(as_json=options.json)
+    if data is None:
+        return 0
+    root = data / "circor"
     whole = READERS["circor"].read(root, max_damaged=1.0, strict=False)
     collection = replace(whole, recordings=whole.recordings[: options.recordings])
     cases: dict[str, Callable[[], None]] = {

@@ -20,7 +20,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from _checks import Check, report
+from _checks import Check, real_data, report
 
 _PROGRAM = """
 import sys
@@ -50,14 +50,13 @@ def main() -> int:
     parser.add_argument("--recordings", type=int, default=100, help="to prepare (100)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (0)")
     options = parser.parse_args()
-    data = os.environ.get("PAHCL_REAL_DATA")
-    if not data:
-        print("PAHCL_REAL_DATA is not set: it names the folder with circor/", file=sys.stderr)
-        return 2
+    data = real_data(as_json=options.json)
+    if data is None:
+        return 0
     rng = random.Random(options.seed)
     os.environ.update([_MARK.split("=")])
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", _PROGRAM, str(Path(data) / "circor")]
+        command = [sys.executable, "-c", _PROGRAM, str(data / "circor")]
         count = str(options.recordings)
         began = time.monotonic()
         subprocess.run([*command, f"{folder}/alone", count], check=True, capture_output=True)

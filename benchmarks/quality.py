@@ -14,15 +14,13 @@ the noise that annotators marked by hand. Speed is processor time of one thread.
 """
 
 import argparse
-import json
-import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from _checks import Check, format_table, report
+from _checks import Check, format_table, real_data, report
 from jaxtyping import Bool, Float64, Int64
 from scipy.stats import kurtosis
 from threadpoolctl import threadpool_limits
@@ -239,12 +237,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the checks as JSON")
     arguments = parser.parse_args()
-    if "PAHCL_REAL_DATA" not in os.environ:
-        reason = "skipped: PAHCL_REAL_DATA does not name a folder of real recordings"
-        print(json.dumps({"checks": [], "skipped": reason}) if arguments.json else reason)
+    root = real_data(as_json=arguments.json)
+    if root is None:
         return 0
     with threadpool_limits(1):
-        checks, table = measure(Path(os.environ["PAHCL_REAL_DATA"]))
+        checks, table = measure(root)
     return report(checks, as_json=arguments.json, table=table)
 
 

@@ -34,7 +34,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import joblib
 import numpy as np
 import soundfile
-from _checks import Check, report
+from _checks import Check, real_data, report
 from _damage import DAMAGES
 
 from pahcl_core.data.audio import read_audio
@@ -78,14 +78,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="seed of the first (0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     options = parser.parse_args()
-    data = os.environ.get("PAHCL_REAL_DATA")
-    if not data:
-        print("PAHCL_REAL_DATA is not set: it names the restored collections", file=sys.stderr)
-        return 2
+    data = real_data(as_json=options.json)
+    if data is None:
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base"
         for name, choose in _SAMPLES.items():
-            choose(Path(data) / name, base / name)
+            choose(data / name, base / name)
         work = joblib.delayed(one_input)
         seeds = range(options.first, options.first + options.inputs)
         outcomes = joblib.Parallel(n_jobs=options.jobs)(

@@ -10,8 +10,6 @@ recordings, from samples at their own rate to states.
 """
 
 import argparse
-import json
-import os
 import sys
 import time
 from collections import defaultdict
@@ -20,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from _checks import Check, report
+from _checks import Check, real_data, report
 from jaxtyping import Float64
 from threadpoolctl import threadpool_limits
 
@@ -181,11 +179,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the checks as JSON")
     arguments = parser.parse_args()
-    if "PAHCL_REAL_DATA" not in os.environ:
-        reason = "skipped: PAHCL_REAL_DATA does not name a folder of real recordings"
-        print(json.dumps({"checks": [], "skipped": reason}) if arguments.json else reason)
+    root = real_data(as_json=arguments.json)
+    if root is None:
         return 0
-    root = Path(os.environ["PAHCL_REAL_DATA"])
     recordings = [one for one in read_annotated(root) if one.held_out and len(one.states.state) > 0]
     with threadpool_limits(1):
         results = measure(recordings)

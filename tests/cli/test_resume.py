@@ -8,13 +8,15 @@ import pytest
 from pahcl_track import read_history
 from support.cli_process import run, start
 
+EPOCHS = "60"  # so many that none is the last when the signal arrives
+
 
 @pytest.mark.parametrize(
     "command", [("pretrain",), ("finetune", "circor_murmur")], ids=["pretrain", "finetune"]
 )
 def test_killed_and_resumed(circor, small_options, tmp_path, command):
     """The model has the bytes of one that was never killed, the history each value once."""
-    options = ("--data-dir", circor, "--epochs", "6", *small_options, "--experiment-name", "run")
+    options = ("--data-dir", circor, "--epochs", EPOCHS, *small_options, "--experiment-name", "run")
     whole = run(tmp_path, *command, *options, "--output-dir", "whole")
     assert whole.returncode == 0, whole.stderr
 
@@ -47,7 +49,7 @@ def values(directory):
 def test_what_an_interrupted_run_says_works(circor, small_options, tmp_path):
     """The line that Ctrl-C prints ends with the option to give."""
     process = start(
-        tmp_path, "pretrain", "--data-dir", circor, "--epochs", "5", *small_options
+        tmp_path, "pretrain", "--data-dir", circor, "--epochs", EPOCHS, *small_options
     )  # fmt: skip
     for line in process.stderr:
         if "best" in line:
@@ -61,7 +63,7 @@ def test_what_an_interrupted_run_says_works(circor, small_options, tmp_path):
 
     assert resumed.returncode == 0, resumed.stderr
     config = tomllib.loads((tmp_path / "outputs/pretrain/config.toml").read_text())
-    assert config["training"]["epochs"] == 5
+    assert config["training"]["epochs"] == int(EPOCHS)
 
 
 @pytest.fixture(scope="module")

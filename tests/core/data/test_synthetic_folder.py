@@ -13,9 +13,7 @@ from pahcl_core.data.audio import read_audio
 from pahcl_core.data.folder import read_folder, read_unlabelled_folder
 from pahcl_core.data.splits import split_people
 from pahcl_core.data.synthetic_folder import LABEL, TABLE, write_synthetic_folder
-from pahcl_core.errors import SettingError
 from pahcl_core.signal.segment_states import segment_states
-from support.digests import digest
 
 SHORT = (3.0, 5.0)
 
@@ -123,31 +121,3 @@ def test_any_number_can_be_split(tmp_path, num_subjects, present):
     label = {one.subject_id: one.labels[LABEL] for one in subjects}
     assert Counter(label.values()) == {"present": present, "absent": num_subjects - present}
     assert {label[one] for one in split.test} == {"present", "absent"}
-
-
-def test_the_same_seed_gives_the_same_bytes(tmp_path):
-    for name, seed in (("first", 3), ("again", 3), ("other", 4)):
-        write_synthetic_folder(tmp_path / name, num_subjects=6, seed=seed, duration_s=SHORT)
-
-    assert digest(tmp_path / "first") == digest(tmp_path / "again")
-    sounds = [
-        {path.read_bytes() for path in (tmp_path / name).rglob("*.wav")}
-        for name in ("first", "other")
-    ]
-    assert not sounds[0] & sounds[1]
-
-
-def test_refuses_to_write_over_anything(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-
-    with pytest.raises(SettingError, match="is not an empty folder"):
-        write_synthetic_folder(tmp_path, num_subjects=6, seed=0)
-
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
-def test_refuses_too_few(tmp_path):
-    with pytest.raises(SettingError, match="num_subjects must be at least 6, got 5"):
-        write_synthetic_folder(tmp_path / "new", num_subjects=5, seed=0)
-
-    assert not (tmp_path / "new").exists()

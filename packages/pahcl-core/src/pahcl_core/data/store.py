@@ -92,18 +92,7 @@ def prepare(
     """
     with _explained(store):
         entries = _entries(collection)
-        key = collection_key(collection, entries, settings_key(config))
-        for _ in range(_ROUNDS):
-            if not (store / key).exists():
-                parts = _parts(store, config)
-                _prepare_missing(parts, entries, config, num_workers, progress)
-                merge(collection, entries, parts, store=store, key=key, config=config)
-            found = open_collection(store / key, collection)
-            if found is not None:
-                return found
-    raise DataError(
-        f"{store}: recordings vanish from it as they are prepared; is it being emptied?"
-    )
+        return _completed(collection, entries, config, store, num_workers, progress)
 
 
 def prepare_shard(
@@ -149,7 +138,30 @@ def merge_shards(collection: Collection, config: SignalConfig, *, store: Path) -
                     f"are not prepared with these settings, {lacking[0]} the first: has every "
                     "shard ended, and read the same files?"
                 )
-    return prepare(collection, config, store=store)
+        return _completed(collection, entries, config, store, 1, lambda items, total: items)
+
+
+def _completed(
+    collection: Collection,
+    entries: Sequence[Entry],
+    config: SignalConfig,
+    store: Path,
+    num_workers: int,
+    progress: Progress,
+) -> Prepared:
+    """The collection from the store, where it is put together first if it is not there."""
+    key = collection_key(collection, entries, settings_key(config))
+    for _ in range(_ROUNDS):
+        if not (store / key).exists():
+            parts = _parts(store, config)
+            _prepare_missing(parts, entries, config, num_workers, progress)
+            merge(collection, entries, parts, store=store, key=key, config=config)
+        found = open_collection(store / key, collection)
+        if found is not None:
+            return found
+    raise DataError(
+        f"{store}: recordings vanish from it as they are prepared; is it being emptied?"
+    )
 
 
 def _entries(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,12 +102,8 @@ def finetune(
     pretrained = None
     if config.pretrained is not None:  # refused here, before anything costly, if it does not fit
         pretrained = load_fitting(config.pretrained, config.encoder, config.signal)
-    with (
-        opened(run.directory, resume=resume) as (directory, state),
-        reproducible(config.seed),
-    ):
-        if resume:
-            run = replace(run, resumed_from_step=0 if state is None else state.step)
+    with opened(run, resume=resume) as (run, state), reproducible(config.seed):
+        directory = run.directory
         if state is None:
             write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
         learner = _Finetuning(config, device, pretrained, read_cohort(config, progress))

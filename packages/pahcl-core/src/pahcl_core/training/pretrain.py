@@ -6,7 +6,7 @@ InfoNCE. What is minimised is their weighted sum (`losses.hierarchical`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +90,8 @@ def pretrain(
     run = run or describe_pretrain(config)
     tracker = Guarded(tracker)
     device = resolve_device(config.device)
-    with (
-        opened(run.directory, resume=resume) as (directory, state),
-        reproducible(config.seed),
-    ):
-        if resume:
-            run = replace(run, resumed_from_step=0 if state is None else state.step)
+    with opened(run, resume=resume) as (run, state), reproducible(config.seed):
+        directory = run.directory
         if state is None:
             write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
         learner = _Pretraining(config, device, read_cohort(config, progress))

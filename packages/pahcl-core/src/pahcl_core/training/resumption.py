@@ -8,7 +8,7 @@ the views depend on the epoch alone, and the state of torch's generators is kept
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pahcl_core.errors import DataError, SettingError
 from pahcl_core.training.checkpoint import read_content, save_content
 from pahcl_core.training.optimisation import Optimiser
 from pahcl_core.training.run_directory import METRICS, resumed_directory, run_directory
+from pahcl_track import Run
 
 STATE = "resume.pt"
 _FORMAT = 1
@@ -46,26 +47,27 @@ class TrainingState:
 
 
 @contextlib.contextmanager
-def opened(directory: Path, *, resume: bool) -> Iterator[tuple[Path, TrainingState | None]]:
+def opened(run: Run, *, resume: bool) -> Iterator[tuple[Run, TrainingState | None]]:
     """Hold the directory of a run that begins or goes on; `resume.pt` is removed at its end.
 
     Yields:
-        The directory, and where the run stood.
+        The run, with the step that it goes on from, and where it stood.
 
     Raises:
         SettingError: As `run_directory`; if there is no run to go on with, or it is complete.
         DataError: If the file that says where it stood is damaged.
     """
     if not resume:
-        with run_directory(directory) as fresh:
-            yield fresh, None
+        with run_directory(run.directory) as fresh:
+            yield run, None
             (fresh / STATE).unlink(missing_ok=True)
         return
+    directory = run.directory
     state = load_state(directory)
     if (directory / METRICS).exists():
         raise SettingError(f"{directory}: this run is complete; there is nothing to resume")
     with resumed_directory(directory) as same:
-        yield same, state
+        yield replace(run, resumed_from_step=0 if state is None else state.step), state
         (same / STATE).unlink(missing_ok=True)
 
 

@@ -88,8 +88,21 @@ class ScheduleConfig:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
 
 
+class _Stored:
+    """Settings that say where prepared recordings are kept."""
+
+    __slots__ = ()
+    output_dir: Path
+    store: Path | None
+
+    @property
+    def prepared(self) -> Path:
+        """Where the store is; the runs of an `output_dir` share one where none is named."""
+        return self.output_dir / ".prepared" if self.store is None else self.store
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PrepareConfig:
+class PrepareConfig(_Stored):
     """What `pahcl data prepare` is given; a run with the same settings finds what it made."""
 
     data_dir: Path
@@ -108,19 +121,9 @@ class PrepareConfig:
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     signal: SignalConfig = field(default_factory=SignalConfig)
 
-    @property
-    def prepared(self) -> Path:
-        """Where the store is."""
-        return prepared_below(self.output_dir) if self.store is None else self.store
-
-
-def prepared_below(output_dir: Path) -> Path:
-    """The store that the runs of a folder share, where none is named."""
-    return output_dir / ".prepared"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FinetuneConfig:
+class FinetuneConfig(_Stored):
     """A fine-tuning run."""
 
     task: str
@@ -175,11 +178,6 @@ class FinetuneConfig:
             )
 
     @property
-    def prepared(self) -> Path:
-        """Where the store is."""
-        return prepared_below(self.output_dir) if self.store is None else self.store
-
-    @property
     def name(self) -> str:
         """`experiment_name`, or `<task>_finetune`, `<task>_linear`, `…_fewshot10pct`."""
         if self.experiment_name:
@@ -216,7 +214,7 @@ class ObjectiveConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PretrainConfig:
+class PretrainConfig(_Stored):
     """A pretraining run. Labels are read for one purpose: to deal out the same split."""
 
     data_dir: Path
@@ -248,11 +246,6 @@ class PretrainConfig:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     training: ScheduleConfig = field(default_factory=ScheduleConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
-
-    @property
-    def prepared(self) -> Path:
-        """Where the store is."""
-        return prepared_below(self.output_dir) if self.store is None else self.store
 
     @property
     def name(self) -> str:
