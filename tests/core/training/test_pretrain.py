@@ -13,9 +13,11 @@ from pahcl_core.losses.hierarchical import hierarchical_loss
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.augmentation import AugmentationConfig
 from pahcl_core.training.checkpoint import load_checkpoint
+from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.optimisation import OptimiserConfig
-from pahcl_core.training.pretrain import _VALIDATION, _Pretraining, pretrain
-from pahcl_core.training.settings import ObjectiveConfig, ScheduleConfig, SplitConfig
+from pahcl_core.training.pretrain import pretrain
+from pahcl_core.training.pretraining import _VALIDATION, Pretraining
+from pahcl_core.training.settings import ScheduleConfig, SplitConfig
 from pahcl_track import Tracker
 
 STILL = AugmentationConfig(gain=0.0, noise=0.0, shift_s=0.0)
@@ -32,7 +34,7 @@ def learner(pretrain_config, make_cohort):
     def make(cohort=None, **changes):
         config = pretrain_config(**{"encoder": NO_DROPOUT, "augmentation": STILL, **changes})
         torch.manual_seed(0)
-        return _Pretraining(config, torch.device("cpu"), cohort or make_cohort())
+        return Pretraining(config, torch.device("cpu"), cohort or make_cohort())
 
     return make
 
@@ -229,7 +231,7 @@ def test_who_is_set_aside_is_not_trained_on(
     """Neither by the cycles seen in training nor by what the checkpoint says."""
     cohort = make_cohort()
     on(cohort)
-    loss = mocker.spy(_Pretraining, "loss")
+    loss = mocker.spy(Pretraining, "loss")
 
     result = pretrain(pretrain_config(train_on=train_on), tracker=silent)
 

@@ -6,9 +6,9 @@ import pytest
 
 from pahcl_core.config import from_dict, to_dict
 from pahcl_core.errors import SettingError
+from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.settings import (
     FinetuneConfig,
-    ObjectiveConfig,
     PretrainConfig,
     ReadingConfig,
     ScheduleConfig,

@@ -10,6 +10,7 @@ from pahcl_core.data.splits import FRACTIONS, SEED
 from pahcl_core.data.tasks import task_named
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.augmentation import AugmentationConfig
+from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.optimisation import OptimiserConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -185,32 +186,6 @@ class FinetuneConfig(_Stored):
         kind = "linear" if self.linear_eval else "finetune"
         shots = f"_fewshot{100 * self.shot_ratio:g}pct" if self.few_shot else ""
         return f"{self.task}_{kind}{shots}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ObjectiveConfig:
-    """What pretraining minimises: `cycle_weight · L_cycle + substructure_weight · L_sub`."""
-
-    cycle_weight: float = 1.0
-    substructure_weight: float = 0.5
-    temperature: float = 0.1
-    """Of both losses; no unit."""
-
-    projection_size: int = 64
-
-    positives: Literal["same_recording", "same_cycle"] = "same_recording"
-    """Two cycles of a recording, or two views of one cycle."""
-
-    exclude_same_person: bool = True
-    """Other cycles of the same person are no negatives."""
-
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise ValueError(f"temperature must be positive, got {self.temperature}")
-        if min(self.cycle_weight, self.substructure_weight) < 0:
-            raise ValueError("cycle_weight and substructure_weight must be at least 0")
-        if self.cycle_weight + self.substructure_weight == 0:
-            raise ValueError("cycle_weight and substructure_weight must not both be 0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
