@@ -2,11 +2,21 @@
 
     PAHCL_REAL_DATA=DATA python benchmarks/prepare.py [--json]
 
-Both prepare the same recordings, whole: ours reads, hashes, resamples, removes spikes, filters,
-finds cycles, rates quality and writes the store; the original's steps are those of
-`_prepare_plainly`. They take turns, so that a noisy machine is noisy for both. Beside them stands
-the time that reading and filtering alone take, which no preparation can do without. Memory is the
-most that a process held which prepared some of the recordings, and one that prepared all.
+The same recordings, whole, are prepared by each, in a process of its own and turn by turn, so that
+a noisy machine is noisy for all:
+
+- the original's steps (`_prepare_plainly`): read, resample, band-pass, scale, envelope, peaks,
+  cycles, judge each, save it. Once as the original does it, a call of `scipy.signal.welch` for
+  each cycle; once with all cycles of a recording in one call; and once without judging and saving.
+- this: read, resample, band-pass, remove spikes, scale, cycles, rate the recording and each cycle,
+  and the store: hash each file before and after, write what was made, put it together, hash that.
+  Cycles are read from the annotation where there is one, as by default, or found in the sound.
+- of this, the steps that the original has: read, resample, band-pass, scale, cycles from the
+  annotation; then the same with each cycle rated and the recording saved.
+
+Beside them stands the time that reading and filtering alone take, which no preparation can do
+without. Memory is the most that a process held which prepared some of the recordings, and one that
+prepared all.
 """
 
 import argparse
@@ -23,14 +33,20 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import _prepare_plainly as original
+import numpy as np
 from _checks import Check, real_data, report
 
+from pahcl_core.data.annotation import read_annotation
 from pahcl_core.data.audio import read_audio
-from pahcl_core.data.collection import Collection
+from pahcl_core.data.collection import Collection, Recording
+from pahcl_core.data.kept_memory import keep_memory
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.readers import READERS
 from pahcl_core.data.store import prepare
-from pahcl_core.signal.filtering import bandpass, resample
+from pahcl_core.signal.cycles import cycles_from_states
+from pahcl_core.signal.filtering import Wanted, filtered, normalise
+from pahcl_core.signal.quality import rate_quality
+from pahcl_core.signal.quality_measures import SLOW_RATE
 
 MIN_RATIO = 10.0
 MAX_GROWTH_MB = 20.0  # between 100 recordings and six times as many, which are 100 MB of samples
@@ -52,93 +68,141 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, cycles.samples.
 """
 
 
+CONFIG = SignalConfig()
+_BAND = Wanted(rate=CONFIG.sample_rate, band_hz=(CONFIG.low_hz, CONFIG.high_hz))
+_SLOW = Wanted(rate=SLOW_RATE)
+
+ORIGINAL, AT_ONCE, UNJUDGED = "original", "original, one spectrum", "original, not judged"
+ANNOTATED, SEGMENTED = "this, annotated", "this, segmented"
+SAME, SAME_RATED = "of this, not rated", "of this, rated and saved"
+READING, FILTERING = "reading alone", "reading, filtering"
+
+
+def _each(
+    work: Callable[[Recording, Path], object], *, keeps_memory: bool = False
+) -> Callable[[Collection, Path], None]:
+    def all_of_them(collection: Collection, folder: Path) -> None:
+        if keeps_memory:
+            keep_memory()
+        for recording in collection.recordings:
+            work(recording, folder)
+
+    return all_of_them
+
+
+def _filter(recording: Recording, _folder: Path) -> None:
+    samples, rate = read_audio(recording.path)
+    filtered(samples, from_rate=rate, wanted=[_BAND])
+
+
+def _cycles(recording: Recording, _folder: Path) -> None:
+    samples, rate = read_audio(recording.path)
+    normalise(filtered(samples, from_rate=rate, wanted=[_BAND])[0])
+    states, _ = read_annotation(recording, file="")
+    cycles_from_states(states.start_s, states.end_s, states.state)
+
+
+def _rated(recording: Recording, folder: Path) -> None:
+    samples, rate = read_audio(recording.path)
+    passed, slow = filtered(samples, from_rate=rate, wanted=[_BAND, _SLOW])
+    states, _ = read_annotation(recording, file="")
+    cycles = cycles_from_states(states.start_s, states.end_s, states.state)
+    rate_quality(samples, sample_rate=rate, cycles=cycles, slow=slow)
+    np.save(folder / f"{recording.path.stem}.npy", normalise(passed))
+
+
+CASES: dict[str, Callable[[Collection, Path], object]] = {
+    ORIGINAL: _each(lambda one, folder: original.prepare(one.path, folder)),
+    AT_ONCE: _each(lambda one, folder: original.prepare(one.path, folder, one_spectrum=True)),
+    UNJUDGED: _each(lambda one, _: original.cycles_of(one.path)),
+    ANNOTATED: lambda collection, folder: prepare(collection, CONFIG, store=folder),
+    SEGMENTED: lambda collection, folder: prepare(
+        collection, replace(CONFIG, cycles="segmentation"), store=folder
+    ),
+    SAME_RATED: _each(_rated, keeps_memory=True),
+    SAME: _each(_cycles, keeps_memory=True),
+    READING: _each(lambda one, _: read_audio(one.path)),
+    FILTERING: _each(_filter, keeps_memory=True),
+}
+# What does the same: both whole, as they are; both with all spectra at once; neither judging.
+PAIRS = ((ORIGINAL, ANNOTATED), (ORIGINAL, SAME_RATED), (UNJUDGED, SAME), (AT_ONCE, ANNOTATED))
+
+
 def main() -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--recordings", type=int, default=120, help="per block (120)")
-    parser.add_argument("--rounds", type=int, default=3, help="of all blocks (3)")
+    parser.add_argument("--recordings", type=int, default=120, help="per case (120)")
+    parser.add_argument("--rounds", type=int, default=3, help="of all cases (3)")
+    parser.add_argument("--case", choices=CASES, help="print the ms of this one alone")
     options = parser.parse_args()
     data = real_data(as_json=options.json)
     if data is None:
         return 0
     root = data / "circor"
-    whole = READERS["circor"].read(root, max_damaged=1.0, strict=False)
-    collection = replace(whole, recordings=whole.recordings[: options.recordings])
-    cases: dict[str, Callable[[], None]] = {
-        "the original's steps": lambda: _original(collection),
-        "this, cycles annotated": lambda: _ours(collection, SignalConfig()),
-        "this, cycles segmented": lambda: _ours(collection, SignalConfig(cycles="segmentation")),
-        "reading alone": lambda: _read(collection),
-        "reading and filtering alone": lambda: _filter(collection),
-    }
-    rounds: dict[str, list[float]] = {name: [] for name in cases}
+    if options.case is not None:
+        print(_timed(root, options.case, options.recordings))
+        return 0
+    command = [sys.executable, __file__, "--recordings", str(options.recordings), "--case"]
+    rounds: dict[str, list[float]] = {name: [] for name in CASES}
     for _ in range(options.rounds):
-        for name, work in cases.items():
+        for name in CASES:
+            done = subprocess.run([*command, name], check=True, capture_output=True, text=True)
+            rounds[name].append(float(done.stdout))
+    return _report(root, options.recordings, rounds, as_json=options.json)
+
+
+def _timed(root: Path, case: str, count: int) -> float:
+    """Milliseconds of processor time per recording, the second time that they are prepared."""
+    collection = _collection(root, count)
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
             began = time.process_time()
-            work()
-            rounds[name].append((time.process_time() - began) / len(collection.recordings))
-    ms = {name: 1000 * statistics.median(times) for name, times in rounds.items()}
-    theirs = ms["the original's steps"]
+            CASES[case](collection, Path(folder))
+            ended = time.process_time()
+    return 1000 * (ended - began) / len(collection.recordings)
+
+
+def _collection(root: Path, count: int | None = None) -> Collection:
+    whole = READERS["circor"].read(root, max_damaged=1.0, strict=False)
+    return replace(whole, recordings=whole.recordings[:count])
+
+
+def _report(root: Path, count: int, rounds: dict[str, list[float]], *, as_json: bool) -> int:
+    whole, collection = _collection(root), _collection(root, count)
     few_mb, some = _memory(root, _FEW)
     all_mb, much = _memory(root, len(whole.recordings))
     sound_s = sum(one.duration_s for one in collection.recordings) / len(collection.recordings)
-    lines = ["per recording, one core                ms    a second   original / this"]
-    for name, each in ms.items():
-        lines.append(f"{name:<30} {each:>10.2f} {1000 / each:>11.0f} {theirs / each:>17.1f}")
+    ms = {name: statistics.median(times) for name, times in rounds.items()}
+    lines = [f"{'per recording, one core':<26}      ms  from    to  a second  original / this"]
+    for name, times in rounds.items():
+        lines.append(
+            f"{name:<26}  {ms[name]:>6.2f} {min(times):>5.2f} {max(times):>5.2f} "
+            f"{1000 / ms[name]:>9.0f} {ms[ORIGINAL] / ms[name]:>16.1f}"
+        )
     lines += [
         "",
         f"{len(collection.recordings)} recordings of {sound_s:.1f} s on average, "
-        f"{options.rounds} rounds, processor time",
+        f"{len(rounds[ORIGINAL])} rounds, processor time",
         f"most memory: {few_mb:.0f} MB for {_FEW} recordings ({some:.0f} MB of samples), "
         f"{all_mb:.0f} MB for {len(whole.recordings)} ({much:.0f} MB)",
-        f"reading and filtering alone bound the ratio at "
-        f"{theirs / ms['reading and filtering alone']:.1f}",
+        f"reading and filtering alone bound the ratio at {ms[ORIGINAL] / ms[FILTERING]:.1f}",
     ]
     checks = [
         Check(
-            name="recordings a second, this (annotated) over the original's steps",
-            value=theirs / ms["this, cycles annotated"],
-            least=MIN_RATIO,
-        ),
-        Check(
-            name="the same, this (segmented)",
-            value=theirs / ms["this, cycles segmented"],
-        ),
-        Check(
-            name=f"memory for {len(whole.recordings)} recordings above that for {_FEW}",
-            value=all_mb - few_mb,
-            unit="MB",
-            most=MAX_GROWTH_MB,
-        ),
+            name=f"{this!r} over {other!r}, median of the rounds' ratios",
+            value=statistics.median(
+                theirs / ours for theirs, ours in zip(rounds[other], rounds[this], strict=True)
+            ),
+            least=MIN_RATIO if (other, this) == PAIRS[0] else None,
+        )
+        for other, this in PAIRS
     ]
-    return report(checks, as_json=options.json, table="\n".join(lines), details={"ms": ms})
-
-
-def _original(collection: Collection) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for recording in collection.recordings:
-            original.prepare(recording.path, Path(folder))
-
-
-def _ours(collection: Collection, config: SignalConfig) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        prepare(collection, config, store=Path(folder))
-
-
-def _read(collection: Collection) -> None:
-    for recording in collection.recordings:
-        read_audio(recording.path)
-
-
-def _filter(collection: Collection) -> None:
-    rate = SignalConfig().sample_rate
-    for recording in collection.recordings:
-        samples, own = read_audio(recording.path)
-        slow = resample(samples, from_rate=own, to_rate=rate)
-        bandpass(slow, sample_rate=rate, low_hz=25, high_hz=600)
+    growth = f"memory for {len(whole.recordings)} recordings above that for {_FEW}"
+    checks.append(Check(name=growth, value=all_mb - few_mb, unit="MB", most=MAX_GROWTH_MB))
+    return report(checks, as_json=as_json, table="\n".join(lines), details={"ms": rounds})
 
 
 def _memory(root: Path, count: int) -> tuple[float, float]:

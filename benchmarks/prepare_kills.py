@@ -77,7 +77,7 @@ def main() -> int:
                 kills += 1
             different += _content(store) != wanted
             unfinished += sum(1 for _ in store.glob(".*.unfinished"))
-            left_over += sum(1 for path in store.rglob("*.npz"))
+            left_over += sum(1 for path in store.rglob("*.part"))
     orphans = _orphans()
     lines = [
         f"{kills} kills in {rounds} rounds of {options.recordings} recordings; one left alone "

@@ -1,6 +1,5 @@
 """The store: complete or not there, never stale, the same bytes however it came about."""
 
-import errno
 import hashlib
 import json
 import multiprocessing
@@ -255,7 +254,7 @@ def test_a_damaged_part_is_made_again(root, tmp_path):
     """One flipped byte in what a shard has left."""
     collection = read_circor(root)
     prepare_shard(collection, CONFIG, Shard(number=1, count=2), store=tmp_path / "store")
-    victim = sorted((tmp_path / "store" / "parts").rglob("*.npz"))[3]
+    victim = sorted((tmp_path / "store" / "parts").rglob("*.part"))[3]
     damaged = bytearray(victim.read_bytes())
     damaged[len(damaged) // 2] ^= 255
     victim.write_bytes(damaged)
@@ -372,19 +371,20 @@ def test_too_little_room_is_said_at_once(root, tmp_path, mocker, prepared):
 
 def test_a_disk_that_fills_up_keeps_what_is_done(root, tmp_path, monkeypatch, prepared):
     collection = read_circor(root)
-    real = np.savez
+    real = os.fdopen
     count = [0]
 
-    def full(file, **arrays):
+    def full(handle, mode):
         count[0] += 1
-        if count[0] > 5:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(file, **arrays)
+        if count[0] <= 5:
+            return real(handle, mode)
+        os.close(handle)
+        return Path("/dev/full").open(mode)  # every write to it fails for want of room
 
-    monkeypatch.setattr(store_parts.np, "savez", full)
+    monkeypatch.setattr(store_parts.os, "fdopen", full)
     with pytest.raises(DataError, match="No space left on device; what is prepared so far is kept"):
         prepare(collection, CONFIG, store=tmp_path / "store")
-    monkeypatch.setattr(store_parts.np, "savez", real)
+    monkeypatch.setattr(store_parts.os, "fdopen", real)
     assert len(prepared) == 6
     assert not list((tmp_path / "store").rglob("*.tmp"))
 

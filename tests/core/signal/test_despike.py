@@ -109,6 +109,22 @@ def test_the_limit_is_three_times_the_median(height, goes):
     assert (despike(samples, sample_rate=RATE)[500] == 0) == goes
 
 
+def test_the_limit_may_lie_between_two_numbers_of_32_bits():
+    """What rounds to the limit but lies below it stays, though a louder wave goes."""
+    height = np.float32(0.7)
+    limit = 3 * float(height)
+    just_below = np.float32(limit)
+    assert limit - 1e-7 < float(just_below) < limit  # it is rounded down
+    samples = height * np.tile(np.repeat(np.float32([1, -1]), 10), 50)
+    samples[500:510] = 5.0
+    samples[700:710] = just_below
+
+    found = despike(samples, sample_rate=RATE)
+
+    assert found[505] == 0
+    assert found[705] == just_below
+
+
 def test_the_input_is_left_alone():
     samples = tone()
     samples[430:440] *= 5

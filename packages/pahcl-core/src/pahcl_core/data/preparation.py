@@ -17,9 +17,11 @@ from pahcl_core.signal import quality
 from pahcl_core.signal.cycles import Cycles, cycles_from_states
 from pahcl_core.signal.despike import despike
 from pahcl_core.signal.emissions import MIN_SAMPLE_RATE
-from pahcl_core.signal.filtering import bandpass, normalise, resample
+from pahcl_core.signal.filtering import Wanted, filtered, normalise
+from pahcl_core.signal.quality_measures import SLOW_RATE
 from pahcl_core.signal.segment_states import segment_states
 
+_SLOW = Wanted(rate=SLOW_RATE)
 _PLAUSIBLE_CYCLE_S = (0.25, 2.5)  # 24 to 240 beats a minute
 
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -99,18 +101,18 @@ def prepare_recording(recording: Recording, config: SignalConfig) -> PreparedRec
     except DataError as error:
         reason = f"{_without(recording.path, error)}; the recording was left out"
         return _unusable(Remark(of="recording", row=None, reason=reason))
-    cycles, source, remarks = _segment(recording, samples, config)
-    resampled = resample(samples, from_rate=sample_rate, to_rate=config.sample_rate)
-    duration_s = len(resampled) / config.sample_rate
+    passed, slow = _filtered(samples, sample_rate, config)
+    cycles, source, remarks = _segment(recording, slow, config)
+    duration_s = len(passed) / config.sample_rate
     bounds_s = _plausible(cycles, duration_s)
-    # Before any filter: what lies beside the band of the heart is evidence, too.
-    rated = _rate(samples, sample_rate, Cycles(bounds_s=bounds_s))
+    # Before the band-pass: what lies beside the band of the heart is evidence, too.
+    rated = _rate(samples, sample_rate, Cycles(bounds_s=bounds_s), slow)
     cycle_quality = rated.cycle_index
     if len(bounds_s) == 0:
         bounds_s, source = _windows(duration_s), "windows"
         cycle_quality = np.full(len(bounds_s), rated.index)
     return PreparedRecording(
-        samples=_filtered(resampled, config),
+        samples=_cleaned(passed, config),
         bounds_s=bounds_s,
         source=source,
         remarks=remarks,
@@ -121,23 +123,34 @@ def prepare_recording(recording: Recording, config: SignalConfig) -> PreparedRec
 
 
 def _filtered(
-    samples: Float32[np.ndarray, "samples"], config: SignalConfig
+    samples: Float32[np.ndarray, "samples"], sample_rate: int, config: SignalConfig
+) -> tuple[Float32[np.ndarray, "passed"], Float32[np.ndarray, "slow"] | None]:
+    """As `config` says; and slow for segmentation and rating, if the rate is enough for them."""
+    band = Wanted(rate=config.sample_rate, band_hz=(config.low_hz, config.high_hz))
+    if sample_rate < max(MIN_SAMPLE_RATE, quality.MIN_SAMPLE_RATE):
+        return filtered(samples, from_rate=sample_rate, wanted=[band])[0], None
+    passed, slow = filtered(samples, from_rate=sample_rate, wanted=[band, _SLOW])
+    return passed, slow
+
+
+def _cleaned(
+    passed: Float32[np.ndarray, "samples"], config: SignalConfig
 ) -> Float32[np.ndarray, "samples"]:
-    filtered = bandpass(
-        samples, sample_rate=config.sample_rate, low_hz=config.low_hz, high_hz=config.high_hz
-    )
     if config.despike:
-        filtered = despike(filtered, sample_rate=config.sample_rate)
-    return normalise(filtered)
+        passed = despike(passed, sample_rate=config.sample_rate)
+    return normalise(passed)
 
 
 def _rate(
-    samples: Float32[np.ndarray, "samples"], sample_rate: int, cycles: Cycles
+    samples: Float32[np.ndarray, "samples"],
+    sample_rate: int,
+    cycles: Cycles,
+    slow: Float32[np.ndarray, "slow"] | None,
 ) -> quality.Quality:
-    if sample_rate < quality.MIN_SAMPLE_RATE:
+    if slow is None:
         unknown = np.full(len(cycles), np.nan)
         return quality.Quality(index=float("nan"), flags=(), cycle_index=unknown)
-    return quality.rate_quality(samples, sample_rate=sample_rate, cycles=cycles)
+    return quality.rate_quality(samples, sample_rate=sample_rate, cycles=cycles, slow=slow)
 
 
 def _unusable(remark: Remark) -> PreparedRecording:
@@ -153,17 +166,17 @@ def _unusable(remark: Remark) -> PreparedRecording:
 
 
 def _segment(
-    recording: Recording, samples: Float32[np.ndarray, "samples"], config: SignalConfig
+    recording: Recording, slow: Float32[np.ndarray, "slow"] | None, config: SignalConfig
 ) -> tuple[Cycles, CycleSource, tuple[Remark, ...]]:
     remarks: tuple[Remark, ...] = ()
     if config.cycles == "annotation" and recording.states_path is not None:
         cycles, remarks = _annotated(recording)
         if len(cycles) > 0:
             return cycles, "annotation", remarks
-    # From the sound at its own rate: what a run resamples to does not move its cycles.
-    if recording.sample_rate < MIN_SAMPLE_RATE:
+    if slow is None:
         return Cycles(bounds_s=np.zeros((0, 5))), "segmentation", remarks
-    found = segment_states(samples, sample_rate=recording.sample_rate)
+    # From the sound before its band-pass: what a run resamples to does not move its cycles.
+    found = segment_states(slow, sample_rate=_SLOW.rate)
     return found.cycles, "segmentation", remarks
 
 

@@ -6,7 +6,7 @@ Biomedical and Health Informatics 26(6), 2022.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,10 @@ def write_states(path: Path, states: StateAnnotation) -> None:
     path.write_text("".join(rows), encoding="utf-8", newline="\n")
 
 
-def _usable_rows(lines: Iterable[str], *, file: str) -> tuple[StateAnnotation, list[Problem]]:
+def _usable_rows(lines: Sequence[str], *, file: str) -> tuple[StateAnnotation, list[Problem]]:
+    annotation = _all_usable(lines)
+    if annotation is not None:
+        return annotation, []
     rows: list[tuple[float, float, int]] = []
     problems: list[Problem] = []
     empty = True
@@ -99,6 +102,23 @@ def _usable_rows(lines: Iterable[str], *, file: str) -> tuple[StateAnnotation, l
         state=columns[:, 2].astype(np.int64),
     )
     return annotation, problems
+
+
+def _all_usable(lines: Sequence[str]) -> StateAnnotation | None:
+    """All rows at once; None if there is any that has to be looked at by itself."""
+    try:
+        start, end, label = zip(*(line.split() for line in lines), strict=True)
+        start_s = np.array([float(one) for one in start])
+        end_s = np.array([float(one) for one in end])
+        state = np.array([int(one) for one in label], dtype=np.int64)
+    except (ValueError, OverflowError):
+        return None
+    lasts = start_s < end_s
+    usable = (lasts | ((start_s == end_s) & (state == NOT_ANNOTATED))) & (end_s < math.inf)
+    usable &= (state >= NOT_ANNOTATED) & (state <= DIASTOLE)
+    if start_s[0] < 0 or not usable.all() or (start_s[1:] < start_s[:-1]).any():
+        return None
+    return StateAnnotation(start_s=start_s[lasts], end_s=end_s[lasts], state=state[lasts])
 
 
 def _parse(line: str, *, earliest_s: float) -> tuple[float, float, int]:

@@ -24,6 +24,7 @@ from typing import Any
 import joblib
 
 from pahcl_core.data.collection import Collection, Recording
+from pahcl_core.data.kept_memory import keep_memory
 from pahcl_core.data.orphans import end_with
 from pahcl_core.data.preparation import Progress, SignalConfig, prepare_recording
 from pahcl_core.data.store_key import recording_key, settings_key
@@ -217,6 +218,7 @@ def _prepare_one(entry: Entry, config: SignalConfig, parts: Parts) -> None:
     """In a worker: make a part, unless another process has made it meanwhile."""
     if entry.key in parts:
         return
+    keep_memory()
     prepared = prepare_recording(entry.recording, config)
     if recording_key(entry.recording) != entry.key:
         raise DataError(f"{entry.recording.path}: changed while it was read; run this again")

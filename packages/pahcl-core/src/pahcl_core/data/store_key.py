@@ -12,7 +12,7 @@ from pathlib import Path
 from pahcl_core.data.collection import Recording
 from pahcl_core.data.preparation import SignalConfig
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _SUFFIXES = (".py", ".npz", ".json")
 _MAKERS = ("pahcl_core.signal", "pahcl_core.data")
 _LIBRARIES = ("numpy", "scipy")
@@ -47,7 +47,7 @@ def _content(path: Path) -> bytes:
     """Of a file, as a hash; of one that cannot be read, why not."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     except OSError as error:

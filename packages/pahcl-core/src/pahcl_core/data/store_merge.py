@@ -159,7 +159,7 @@ class _SampleWriter:
 
     def append(self, samples: np.ndarray[Any, np.dtype[np.float32]]) -> int:
         """Add samples; returns how many there are now."""
-        self._file.write(np.ascontiguousarray(samples, dtype="<f4").tobytes())
+        self._file.write(np.ascontiguousarray(samples, dtype="<f4").data)
         self._length += len(samples)
         return self._length
 

@@ -1,15 +1,25 @@
 """Prepared recordings one by one, each in a file named after its content.
 
 They are what is left of a preparation that was interrupted, and what the shards of a cluster's
-array job leave for each other. A file is there as a whole or not at all; damage is noticed by the
-checksums of the zip format and taken for absence.
+array job leave for each other. A file is there as a whole or not at all; damage is noticed by a
+checksum and taken for absence. Each is written once and read once, so it is plain:
+
+    bytes  content
+    8      checksum (CRC-32) of all that follows
+    8      length of the text
+    …      JSON: counts of samples and cycles, and all that is not a number; spaces to 8 bytes
+    …      64 bit floats: the quality, then bounds and qualities of the cycles
+    …      32 bit floats: the samples
+
+Numbers are little-endian.
 """
 
 import json
 import os
+import struct
 import tempfile
 import time
-import zipfile
+import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
@@ -20,7 +30,8 @@ import numpy as np
 
 from pahcl_core.data.preparation import PreparedRecording, Remark
 
-_DAMAGE = (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, FileNotFoundError)
+_HEAD = struct.Struct("<QQ")
+_DAMAGE = (ValueError, KeyError, TypeError, struct.error, FileNotFoundError)
 _ABANDONED_S = 3600.0  # a file is written in milliseconds
 
 
@@ -39,42 +50,28 @@ class Parts:
         Raises:
             OSError: If there is no room, or no leave to write.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        about = {
-            "source": prepared.source,
-            "flags": prepared.flags,
-            "remarks": [asdict(remark) for remark in prepared.remarks],
-        }
-        handle, name = tempfile.mkstemp(dir=self.directory, prefix=".", suffix=".tmp")
+        content = _packed(prepared)
+        handle, name = self._open_new()
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(
-                    file,
-                    samples=prepared.samples,
-                    bounds_s=prepared.bounds_s,
-                    quality=np.float64(prepared.quality),
-                    cycle_quality=prepared.cycle_quality,
-                    about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
-                )
+                file.writelines(content)
             Path(name).replace(self._path(key))
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
 
+    def _open_new(self) -> tuple[int, str]:
+        """A file of its own, which whoever removes the last part does not take away with it."""
+        while True:
+            try:
+                return tempfile.mkstemp(dir=self.directory, prefix=".", suffix=".tmp")
+            except FileNotFoundError:
+                self.directory.mkdir(parents=True, exist_ok=True)
+
     def read(self, key: str) -> PreparedRecording | None:
         """A recording kept before; None if it is missing or damaged, so that it is made again."""
         try:
-            with np.load(self._path(key), allow_pickle=False) as file:
-                about = json.loads(file["about"].tobytes())
-                return PreparedRecording(
-                    samples=file["samples"],
-                    bounds_s=file["bounds_s"],
-                    source=about["source"],
-                    quality=float(file["quality"]),
-                    flags=tuple(about["flags"]),
-                    cycle_quality=file["cycle_quality"],
-                    remarks=tuple(remark_from(one) for one in about["remarks"]),
-                )
+            return _unpacked(self._path(key).read_bytes())
         except _DAMAGE:
             return None
 
@@ -90,7 +87,53 @@ class Parts:
             self.directory.rmdir()
 
     def _path(self, key: str) -> Path:
-        return self.directory / f"{key}.npz"
+        return self.directory / f"{key}.part"
+
+
+def _packed(prepared: PreparedRecording) -> list[bytes | memoryview]:
+    """What a file holds, piece by piece."""
+    about = {
+        "samples": len(prepared.samples),
+        "cycles": len(prepared.bounds_s),
+        "source": prepared.source,
+        "flags": prepared.flags,
+        "remarks": [asdict(remark) for remark in prepared.remarks],
+    }
+    text = json.dumps(about).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)  # so that the numbers lie where they are read best
+    ratings = (np.float64(prepared.quality), prepared.bounds_s.ravel(), prepared.cycle_quality)
+    pieces: list[bytes | memoryview] = [
+        text,
+        np.hstack(ratings).astype("<f8").tobytes(),
+        np.ascontiguousarray(prepared.samples, dtype="<f4").data,
+    ]
+    checksum = zlib.crc32(len(text).to_bytes(8, "little"))
+    for piece in pieces:
+        checksum = zlib.crc32(piece, checksum)
+    return [_HEAD.pack(checksum, len(text)), *pieces]
+
+
+def _unpacked(content: bytes) -> PreparedRecording:
+    """The recording; a ValueError if a byte is not what was written."""
+    checksum, text_bytes = _HEAD.unpack_from(content)
+    if zlib.crc32(memoryview(content)[8:]) != checksum:
+        raise ValueError("the checksum is not that of the content")
+    start = _HEAD.size + text_bytes
+    about = json.loads(content[_HEAD.size : start])
+    num_cycles = about["cycles"]
+    # Copied: whoever keeps them of many recordings shall not keep all the samples with them.
+    ratings = np.frombuffer(content, "<f8", count=1 + 6 * num_cycles, offset=start).copy()
+    return PreparedRecording(
+        samples=np.frombuffer(
+            content, dtype="<f4", count=about["samples"], offset=start + ratings.nbytes
+        ),
+        bounds_s=ratings[1 : 1 + 5 * num_cycles].reshape(-1, 5),
+        source=about["source"],
+        quality=float(ratings[0]),
+        flags=tuple(about["flags"]),
+        cycle_quality=ratings[1 + 5 * num_cycles :],
+        remarks=tuple(remark_from(one) for one in about["remarks"]),
+    )
 
 
 def remark_from(content: dict[str, Any]) -> Remark:

@@ -11,10 +11,10 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32
 
 from pahcl_core.errors import DataError
 
@@ -88,26 +88,36 @@ def read_wav(path: Path) -> tuple[Float32[np.ndarray, "samples"], int]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if wav_format.kind == "integer":
-        values = _decode_integers(raw, wav_format)
+        # One channel needs no mean, and 32 bits hold what is left when it is rounded once.
+        wanted = np.dtype(np.float32 if wav_format.num_channels == 1 else np.float64)
+        values = _decode_integers(raw, wav_format, wanted)
     else:
         values = np.frombuffer(raw, dtype=f"<f{wav_format.sample_bytes}").astype(np.float64)
         if not np.isfinite(values).all():
             raise DataError(f"{path}: holds samples that are not finite numbers")
         values /= max(1.0, float(np.abs(values).max()))
-    samples = values.reshape(num_frames, wav_format.num_channels).mean(axis=1)
-    return samples.astype(np.float32), wav_format.sample_rate
+    if wav_format.num_channels > 1:
+        values = values.reshape(num_frames, wav_format.num_channels).mean(axis=1)
+    return values.astype(np.float32, copy=False), wav_format.sample_rate
 
 
-def _decode_integers(raw: bytes, wav_format: _Format) -> Float64[np.ndarray, "values"]:
+def _decode_integers(
+    raw: bytes, wav_format: _Format, wanted: np.dtype[Any]
+) -> Float[np.ndarray, "values"]:
     """Full scale becomes 1. One byte is unsigned, more are signed, as the format has it."""
     size = wav_format.sample_bytes
     if size == 1:
-        return (np.frombuffer(raw, dtype=np.uint8).astype(np.float64) - 128.0) / 128.0
+        return (np.frombuffer(raw, dtype=np.uint8).astype(wanted) - 128) / 128
     if size == 3:
         padded = np.zeros((len(raw) // size, 4), dtype=np.uint8)
         padded[:, 1:] = np.frombuffer(raw, dtype=np.uint8).reshape(-1, size)
-        return padded.view("<i4")[:, 0].astype(np.float64) / 2.0**31
-    return np.frombuffer(raw, dtype=f"<i{size}").astype(np.float64) / 2.0 ** (8 * size - 1)
+        size, values = 4, padded.view("<i4")[:, 0]
+    else:
+        values = np.frombuffer(raw, dtype=f"<i{size}")
+    scaled: Float[np.ndarray, "values"] = np.multiply(
+        values, wanted.type(0.5 ** (8 * size - 1)), dtype=wanted
+    )
+    return scaled
 
 
 def _seek_data(file: BinaryIO, path: Path) -> tuple[_Format, int]:

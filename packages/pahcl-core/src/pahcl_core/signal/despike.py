@@ -57,13 +57,30 @@ def despike(
             return despiked
         if waves is None:
             waves = _half_waves(samples)
-        too_loud = np.maximum.reduceat(amplitude, waves) > limit
-        spikes = np.repeat(too_loud, np.diff(waves, append=len(samples)))
+        spikes = _waves_at(_above(amplitude, limit), waves)
         despiked[spikes] = amplitude[spikes] = 0.0
 
 
-def _half_waves(samples: Float32[np.ndarray, "samples"]) -> Int64[np.ndarray, "waves"]:
-    """First sample of each run of one sign; a run of zeros counts as one, too."""
-    sign = np.sign(samples)
+def _above(
+    amplitude: Float32[np.ndarray, "samples"], limit: np.float64
+) -> Int64[np.ndarray, "places"]:
+    """Where the amplitude is above a limit that may lie between two numbers of 32 bits."""
+    near = np.flatnonzero(amplitude >= np.float32(limit))
+    return near[amplitude[near] > limit]
+
+
+def _waves_at(
+    places: Int64[np.ndarray, "places"], waves: Int64[np.ndarray, "bounds"]
+) -> Int64[np.ndarray, "samples_of_them"]:
+    """Every sample of the half-waves that these samples belong to."""
+    wave = np.unique(np.searchsorted(waves, places, side="right"))
+    start, length = waves[wave - 1], waves[wave] - waves[wave - 1]
+    before = np.cumsum(length) - length  # samples of the waves before it
+    return np.repeat(start - before, length) + np.arange(length.sum())
+
+
+def _half_waves(samples: Float32[np.ndarray, "samples"]) -> Int64[np.ndarray, "bounds"]:
+    """First sample of each run of one sign, and the end; a run of zeros counts as one, too."""
+    sign = (samples > 0).view(np.int8) - (samples < 0).view(np.int8)
     changes = np.flatnonzero(sign[1:] != sign[:-1]) + 1
-    return np.concatenate([[0], changes]).astype(np.int64)
+    return np.concatenate([[0], changes, [len(samples)]]).astype(np.int64)

@@ -19,6 +19,7 @@ from scipy import fft
 
 from pahcl_core.signal.cycles import Cycles
 from pahcl_core.signal.filtering import resample
+from pahcl_core.signal.order import median
 
 FRAME_RATE = 50
 """Frames per second; frame `i` is centred at `(i + 0.5) / 50` seconds."""
@@ -31,8 +32,10 @@ MEASURES = (
 )
 """What the index weighs, in this order; each is larger for a better recording."""
 
-_SAMPLE_RATE = 1000
-_HOP = _SAMPLE_RATE // FRAME_RATE
+SLOW_RATE = 1000
+"""In hertz: recordings are brought to it before their power is measured."""
+
+_HOP = SLOW_RATE // FRAME_RATE
 _WINDOW = 64  # samples, also of the transform: bins of 15.6 Hz
 # Bins of below 23, 23 to 148 and 148 to 352 Hz. S1 and S2 have nearly all their power in the
 # second; the highest edge leaves room for the anti-alias filter of a recording at 800 Hz.
@@ -71,9 +74,9 @@ def band_power(samples: Float32[np.ndarray, "samples"], *, sample_rate: int) -> 
         sample_rate: In hertz, at least 800.
     """
     # Scaled first, so that neither squares nor sums leave the range of the type.
-    scaled = samples / (np.max(np.abs(samples)) or np.float32(1))
-    scaled -= np.mean(scaled, dtype=np.float64).astype(np.float32)
-    scaled = resample(scaled, from_rate=sample_rate, to_rate=_SAMPLE_RATE)
+    scaled = samples / (max(samples.max(), -samples.min()) or np.float32(1))
+    scaled -= np.mean(scaled)
+    scaled = resample(scaled, from_rate=sample_rate, to_rate=SLOW_RATE)
     num_frames = -(-len(scaled) // _HOP)
     before = (_WINDOW - _HOP) // 2
     padded = np.zeros((num_frames - 1) * _HOP + _WINDOW + _HOP, dtype=np.float32)
@@ -107,7 +110,7 @@ def measure(
     in_second = total_by_second.sum(axis=1)
     heard = in_second >= _FLOOR * in_second.mean()
     mean_purity = _purity(heart_by_second.sum(axis=1), in_second)[heard].mean()
-    contrast = min(float(np.median(_contrast_db(heart_by_second)[heard])), _PLAIN_DB)
+    contrast = min(median(_contrast_db(heart_by_second)[heard]), _PLAIN_DB)
 
     level = _level(power.heart + power.upper)
     rhythm = _rhythm(level)
@@ -171,7 +174,7 @@ def _rhythm(level: Float64[np.ndarray, "frames"]) -> float:
     correlation = np.divide(
         product[:, lags], energy, out=np.zeros(energy.shape), where=energy > _FLOOR
     )
-    return float(np.median(correlation.max(axis=1)))
+    return median(correlation.max(axis=1))
 
 
 def _profiles(
