@@ -10,6 +10,7 @@ to, per patient.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -72,11 +73,27 @@ def cost(true: Bool[np.ndarray, "patients"], referred: Bool[np.ndarray, "predict
         ValueError: If there are no patients, or not one prediction for each.
     """
     _check_lengths(true, referred)
-    share = float(np.mean(referred))
-    treated = float(np.mean(true & referred))
-    missed = float(np.mean(true & ~referred))
-    screening = 25 + 397 * share - 1718 * share**2 + 11296 * share**4
-    return 10 + screening + 10_000 * treated + 50_000 * missed
+    return cost_of_shares(
+        referred=float(np.mean(referred)),
+        treated=float(np.mean(true & referred)),
+        missed=float(np.mean(true & ~referred)),
+    )
+
+
+Shares = TypeVar("Shares", float, np.ndarray)
+
+
+def cost_of_shares(*, referred: Shares, treated: Shares, missed: Shares) -> Shares:
+    """The same from shares of all patients, one number each or an array.
+
+    Args:
+        referred: Said to be abnormal.
+        treated: Said so, and so.
+        missed: Abnormal, and not said so.
+    """
+    screening = 25 + 397 * referred - 1718 * referred**2 + 11296 * referred**4
+    mean: Shares = 10 + screening + 10_000 * treated + 50_000 * missed
+    return mean
 
 
 def _check_lengths(true: np.ndarray, predicted: np.ndarray) -> None:

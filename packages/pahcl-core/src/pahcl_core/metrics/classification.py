@@ -58,7 +58,7 @@ def classification_metrics(
         ValueError: If there are no units, shapes do not fit, a label is not the index of a class, a
             probability is not finite, or `positive` is not a class.
     """
-    _check(labels, probabilities, class_names, positive)
+    check_predictions(labels, probabilities, class_names, positive)
     predicted = probabilities.argmax(axis=1)
     found = _Found()
     found.put("accuracy", float((predicted == labels).mean()))
@@ -72,12 +72,17 @@ def classification_metrics(
     return Scores(values=found.values, undefined=found.undefined)
 
 
-def _check(
+def check_predictions(
     labels: Int64[np.ndarray, "units"],
     probabilities: Float64[np.ndarray, "rows classes"],
     class_names: Sequence[str],
     positive: str,
 ) -> None:
+    """Refuse what cannot be scored.
+
+    Raises:
+        ValueError: As `classification_metrics`.
+    """
     if len(labels) == 0:
         raise ValueError("no units to score")
     if probabilities.shape != (len(labels), len(class_names)):
