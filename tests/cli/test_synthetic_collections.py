@@ -97,7 +97,10 @@ def test_an_encoder_is_pretrained_on_a_folder(cli, made, small_options, tmp_path
     assert result.exit_code == 0, result.stderr
     assert "warning" not in result.stderr
     assert "SYNTHETIC data" in result.stdout
-    split = json.loads((tmp_path / "pretrain/splits.json").read_text())
+    split = json.loads((tmp_path / "pretrain/splits.json").read_text())["folder"]
+    kept = split.pop("pretrain_val")
+    assert len(kept) == 2
+    assert set(kept) < set(split["train"])
     assert sorted(one for side in split.values() for one in side) == [
         f"s{number:03}" for number in range(1, 9)
     ]

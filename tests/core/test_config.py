@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Optional
@@ -330,3 +332,50 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     assert tomllib.loads(path.read_text()) == {"seed": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Several:
+    folders: Mapping[str, Path]
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(
+    folders=st.dictionaries(names, st.sampled_from([Path("/a b/c"), Path("../ö.d")])),
+    shares=st.dictionaries(names, numbers),
+)
+def test_mappings_survive_toml(tmp_path_factory, folders, shares):
+    """Whatever the names are."""
+    path = tmp_path_factory.getbasetemp() / "mappings.toml"
+    several = Several(folders=folders, shares=shares)
+
+    config.write_toml(path, config.to_dict(several))
+
+    assert read(config.read_toml(path), Several) == several
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "folders is missing; it must be a section, each value a path in quotes"),
+        ({"folders": "x"}, "folders = 'x', but it must be a section, each value a path in quotes"),
+        ({"folders": {"a": 1}}, "folders.a = 1, but it must be a path in quotes"),
+        ({"folders": {}, "shares": {"b": "x"}}, "shares.b = 'x', but it must be a number"),
+    ],
+)
+def test_a_wrong_mapping_is_named_to_its_key(data, message):
+    with pytest.raises(SettingError, match=re.escape(f"run.toml: {message}")):
+        read(data, Several)
+
+
+def test_an_override_sets_one_entry_of_a_mapping():
+    table = config.apply_overrides(
+        {"folders": {"a": "x", "b": "y"}}, ["folders.b=z", "shares.a:c=2"]
+    )
+
+    assert read(table, Several) == Several(
+        folders={"a": Path("x"), "b": Path("z")}, shares={"a:c": 2.0}
+    )

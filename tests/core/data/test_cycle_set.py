@@ -1,12 +1,13 @@
 """Cycles of many recordings over one signal."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pahcl_core.data.collection import Recording
-from pahcl_core.data.cycle_set import CycleSet
+from pahcl_core.data.cycle_set import CycleSet, joined
 
 
 @pytest.fixture
@@ -49,3 +50,36 @@ def test_its_length_is_the_number_of_cycles(cycles):
 )
 def test_cycles_of_subjects_are_those_of_all_their_recordings(cycles, subjects, expected):
     assert cycles.of_subjects(subjects).tolist() == expected
+
+
+def test_sets_are_joined_one_after_the_other(cycles):
+    """By hand; each recording and subject gets the name of its set before its own."""
+    second = replace(
+        cycles,
+        recordings=cycles.recordings[:2],
+        sources=("annotation", "windows"),
+        samples=np.ones(20, dtype=np.float32),
+        offsets=np.array([0, 10, 20]),
+        recording=np.array([0, 1, 1]),
+        bounds=np.arange(15).reshape(3, 5),
+    )
+
+    both = joined({"x": cycles, "y": second})
+
+    assert both.samples.tolist() == [0.0] * 40 + [1.0] * 20
+    assert both.offsets.tolist() == [0, 10, 20, 30, 40, 50, 60]
+    assert both.recording.tolist() == [0, 0, 1, 2, 2, 2, 3, 4, 5, 5]
+    assert both.bounds[7:].tolist() == (40 + np.arange(15)).reshape(3, 5).tolist()
+    assert both.sources == ("annotation",) * 5 + ("windows",)
+    assert [r.recording_id for r in both.recordings[3:]] == ["x/c_3", "y/b_0", "y/a_1"]
+    assert both.of_subjects(["x/b"]).tolist() == [0, 1, 3, 4, 5]
+    assert both.of_subjects(["y/b", "b"]).tolist() == [7]
+
+
+def test_one_set_is_joined_without_a_copy(cycles):
+    assert joined({"x": cycles}).samples is cycles.samples
+
+
+def test_sets_of_different_rates_are_not_joined(cycles):
+    with pytest.raises(AssertionError, match=r"sample rates of \[10, 20\] Hz"):
+        joined({"x": cycles, "y": replace(cycles, sample_rate=20)})

@@ -80,7 +80,7 @@ def test_people_without_any_label_are_dealt_out_as_well():
 def test_the_settings_are_those_of_a_run():
     """What a run with default settings uses, and what is written in the report."""
     found = split_balance(collection(*PEOPLE), ("class",))
-    pretraining = PretrainConfig(data_dir=Path())
+    pretraining = PretrainConfig(data={"pascal": Path()})
     tuning = FinetuneConfig(task="pascal", data_dir=Path())
 
     assert found.seed == SEED == pretraining.seed == tuning.seed

@@ -141,3 +141,42 @@ def test_states_are_written_as_circor_has_them(tmp_path):
     write_states(tmp_path / "a.tsv", states)
 
     assert (tmp_path / "a.tsv").read_bytes() == b"0.0\t0.12\t1\n0.12\t1.3\t2\n"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "1.5\t2\t1",
+        "2 1.5 1",
+        "1.5 1.5 1",
+        "1.5 1.5 0",
+        "0.5 2 1",
+        "1.5 inf 1",
+        "1.5 nan 1",
+        "nan 2 1",
+        "1.5 2 5",
+        "1.5 2 -1",
+        "1.5 2 1.0",
+        "1.5 2",
+        "1.5 2 1 1",
+        "1.5 2 99999999999999999999",
+        "-1 2 1",
+    ],
+)
+def test_a_row_is_judged_the_same_whatever_the_others_are(read, last):
+    """A blank line or a bad row elsewhere changes nothing."""
+    good = "0\t1\t1\n1\t1.2\t0\n"
+
+    alone, told = read((good + last).encode())
+    beside, told_beside = read((good + "\n" + last).encode())
+
+    assert rows(alone) == rows(beside)
+    assert [one.reason for one in told] == [one.reason for one in told_beside]
+
+
+@pytest.mark.parametrize("line", ["-1 2 1", "-2 -1 0"])
+def test_nothing_starts_before_the_recording(read, line):
+    annotation, problems = read(line.encode())
+
+    assert rows(annotation) == []
+    assert "it goes back in time" in problems[0].reason

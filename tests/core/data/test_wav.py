@@ -56,6 +56,16 @@ def test_equals_scipys_reader(tmp_path, dtype, channels):
     assert read_header(path) == WavHeader(sample_rate=2205, num_samples=101, num_channels=channels)
 
 
+def test_channels_are_averaged_before_they_are_rounded(tmp_path):
+    """Their mean is half a step of 32 bits, which 32 bit floats lose beside the values."""
+    path = tmp_path / "a.wav"
+    wavfile.write(path, 2000, np.array([[2**30 + 1, -(2**30)]], dtype=np.int32))
+
+    samples, _ = read_wav(path)
+
+    assert samples.tolist() == [0.5 / 2**31]
+
+
 def test_reads_24_bits(tmp_path):
     """Three bytes, little end first, signed: -2^23 is -1."""
     data = b"".join(

@@ -8,7 +8,7 @@ from oracles import encoder as by_loops
 from pahcl_core.models.convnext import ConvNeXtBlock
 from pahcl_core.models.encoder import Encoder, encoder_config
 from pahcl_core.models.ssd import SSDBlock
-from pahcl_core.models.transformer import TransformerLayer
+from pahcl_core.models.transformer import Positions, TransformerLayer
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def make_encoder(shaken):
     [
         ("cnn_mamba", 2, [SSDBlock, SSDBlock]),
         ("sinc_mamba", 2, [ConvNeXtBlock, SSDBlock, ConvNeXtBlock, SSDBlock]),
-        ("cnn_transformer", 2, [TransformerLayer, TransformerLayer]),
+        ("cnn_transformer", 2, [Positions, TransformerLayer, TransformerLayer]),
         ("resnet34_1d", 0, []),
         ("cnn", 3, [ConvNeXtBlock, ConvNeXtBlock, ConvNeXtBlock]),
     ],
@@ -79,7 +79,8 @@ def test_attention_knows_where_its_tokens_are(make_encoder):
     encoder = make_encoder("cnn_transformer", num_blocks=0)
 
     with torch.no_grad():
-        tokens = encoder.front_end(torch.zeros(1, 2000, dtype=torch.float64))[0, 2:-2]
+        silent = encoder.front_end(torch.zeros(1, 2000, dtype=torch.float64))
+        tokens = encoder.blocks[0](silent)[0, 2:-2]
 
     apart = (tokens[:, None] - tokens).abs().amax(dim=2) + torch.eye(len(tokens))
     assert apart.min() > 1e-3

@@ -13,6 +13,7 @@ from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.splits import Split
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.models.encoder import EncoderConfig
+from pahcl_core.training.cohorts import Cohorts, cohorts_of
 from pahcl_core.training.people import Cohort
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig, ScheduleConfig
 from pahcl_track import Outcome, Run
@@ -68,12 +69,18 @@ def finetune_config(tmp_path_factory) -> Callable[..., FinetuneConfig]:
 
 @pytest.fixture(scope="session")
 def pretrain_config(finetune_config) -> Callable[..., PretrainConfig]:
-    """The settings of a pretraining, equal to those of `finetune_config` where they have any."""
+    """The settings of a pretraining, equal to those of `finetune_config` where they have any.
 
-    def make(**changes: Any) -> PretrainConfig:
+    `data_dir` and `collection` stand for `data` with one collection.
+    """
+
+    def make(
+        *, data_dir: Path = Path("nowhere"), collection: str = "circor", **changes: Any
+    ) -> PretrainConfig:
         alike = finetune_config()
-        shared = ("data_dir", "output_dir", "device", "signal", "encoder", "training")
-        return PretrainConfig(**{**{name: getattr(alike, name) for name in shared}, **changes})
+        shared = ("output_dir", "device", "signal", "encoder", "training")
+        settled = {name: getattr(alike, name) for name in shared}
+        return PretrainConfig(**{**settled, "data": {collection: data_dir}, **changes})
 
     return make
 
@@ -157,13 +164,26 @@ def _cohort(
     return Cohort(collection=collection, cycles=cycles, split=split, problems=())
 
 
+@pytest.fixture(scope="session")
+def make_cohorts(make_cohort) -> Callable[..., Cohorts]:
+    """What a pretraining of these settings makes of collections that were read."""
+
+    def make(config: PretrainConfig, **by_name: Cohort) -> Cohorts:
+        return cohorts_of(by_name or {"toy": make_cohort()}, config)
+
+    return make
+
+
 @pytest.fixture
 def on(mocker) -> Callable[..., None]:
     """Let `finetune` and `pretrain` read this cohort instead of files."""
 
     def give(cohort: Cohort) -> None:
-        for module in ("finetune", "pretrain"):
-            mocker.patch(f"pahcl_core.training.{module}.read_cohort", return_value=cohort)
+        mocker.patch("pahcl_core.training.finetune.read_cohort", return_value=cohort)
+        mocker.patch(
+            "pahcl_core.training.pretrain.read_cohorts",
+            side_effect=lambda config, progress: cohorts_of({"toy": cohort}, config),
+        )
 
     return give
 

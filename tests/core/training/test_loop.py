@@ -44,6 +44,7 @@ class Learner:
         self.val_scores = val_scores
         self.train_loss = 0.5
         self.calls = []
+        self.shares = []
         self.begun = []
         self.epochs = []
 
@@ -56,6 +57,10 @@ class Learner:
         self.calls.append("loss")
         self.epochs[-1].append(batch.tolist())
         return self.encoder.weight.sum() + self.heads["classifier"].weight.sum()
+
+    def after_step(self, done):
+        self.calls.append("after step")
+        self.shares.append(done)
 
     def train_scores(self):
         self.calls.append("train scores")
@@ -79,6 +84,12 @@ class Learner:
             epoch=epoch,
             step=step,
         )
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        assert state == {}
 
 
 @pytest.fixture
@@ -113,9 +124,16 @@ def values(tracker, name):
 def test_an_epoch_goes_in_this_order(run):
     learner, _, _ = run([0.0, 0.0])
 
-    epoch = ["begin", "loss", "loss", "train scores", "validate"]
+    epoch = ["begin", "loss", "after step", "loss", "after step", "train scores", "validate"]
     assert learner.calls == 2 * epoch
     assert learner.begun == [1, 2]
+
+
+def test_the_learner_is_told_how_much_is_done(run):
+    """Of all steps, after each of them."""
+    learner, _, _ = run([0.0, 0.0])
+
+    assert learner.shares == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_every_epoch_draws_anew(run):

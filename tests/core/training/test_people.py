@@ -8,8 +8,10 @@ import pytest
 from scipy.io import wavfile
 
 from pahcl_core.data.circor import read_circor
-from pahcl_core.data.splits import Split, split_people, write_split
+from pahcl_core.data.split_files import write_split
+from pahcl_core.data.splits import Split, split_people
 from pahcl_core.errors import DataError
+from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.settings import ReadingConfig, SplitConfig
 
@@ -66,7 +68,7 @@ def test_a_pretraining_also_takes_who_has_no_label_and_a_fine_tuning_leaves_them
 ):
     """By the same seed and by the split that it wrote, both hold the same people out."""
     pretraining = pretrain_config(data_dir=pascal, collection="pascal", seed=3)
-    everyone = read_cohort(pretraining, unwatched)
+    everyone = read_cohorts(pretraining, unwatched).by_name["pascal"]
     write_split(tmp_path / "splits.json", everyone.split)
     on_file = SplitConfig(file=tmp_path / "splits.json")
     by_seed, by_file = (
@@ -93,10 +95,10 @@ def test_pretraining_and_every_task_leave_the_same_people_out(
 ):
     """And it is the split by murmur and outcome that anyone can compute."""
     configs = [
-        pretrain_config(data_dir=circor, seed=seed),
         finetune_config(data_dir=circor, seed=seed, task="circor_murmur"),
         finetune_config(data_dir=circor, seed=seed, task="circor_outcome", few_shot=True),
     ]
+    pretraining = read_cohorts(pretrain_config(data_dir=circor, seed=seed), unwatched)
     splits = [read_cohort(config, unwatched).split for config in configs]
 
     expected = split_people(
@@ -106,7 +108,7 @@ def test_pretraining_and_every_task_leave_the_same_people_out(
         seed=seed,
         fractions=(0.6, 0.2, 0.2),
     )
-    assert splits == [expected] * 3
+    assert [pretraining.by_name["circor"].split, *splits] == [expected] * 3
 
 
 def test_the_fractions_are_those_asked_for(circor, finetune_config):

@@ -3,7 +3,7 @@
 import pytest
 
 from pahcl_core.data.synthetic_folder import write_synthetic_folder
-from pahcl_core.training.people import read_cohort
+from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.pretrain import pretrain
 
 
@@ -28,25 +28,27 @@ def unlabelled(tmp_path_factory):
 
 
 def test_everyone_is_on_one_side(unlabelled, pretrain_config):
-    cohort = read_cohort(pretrain_config(data_dir=unlabelled, collection="folder"), unwatched)
+    cohorts = read_cohorts(pretrain_config(data_dir=unlabelled, collection="folder"), unwatched)
 
+    cohort = cohorts.by_name["folder"]
     split = cohort.split
     sides = [set(split.train), set(split.val), set(split.test)]
     assert [len(side) for side in sides] == [5, 2, 1] or [len(side) for side in sides] == [5, 1, 2]
     assert set.union(*sides) == {f"s{number:03}" for number in range(1, 9)}
     assert cohort.problems == ()
     assert len(cohort.cycles.recordings) == 16
-    assert cohort.persons(["s002"]) == ("recordings of mine:s002",)
+    assert cohorts.persons({"folder": ["s002"]}) == ("folder:s002",)
 
 
 def test_labels_that_are_there_change_nothing(unlabelled, pretrain_config, tmp_path):
     """The table with a label gives the split and the cycles of the table without."""
     first, second = (
-        read_cohort(pretrain_config(data_dir=root, collection="folder"), unwatched)
+        read_cohorts(pretrain_config(data_dir=root, collection="folder"), unwatched)
         for root in (unlabelled, write(tmp_path / "labelled"))
     )
 
-    assert first.split == second.split
+    assert first.by_name["folder"].split == second.by_name["folder"].split
+    assert first.train == second.train
     assert (first.cycles.bounds == second.cycles.bounds).all()
 
 
@@ -56,5 +58,6 @@ def test_an_encoder_can_be_pretrained(unlabelled, pretrain_config, silent):
     metrics = pretrain(config, tracker=silent).metrics
 
     assert metrics["provenance"] == "synthetic"
-    assert metrics["n_persons"] == 5
+    assert metrics["n_persons"] == 3
+    assert metrics["collections"]["folder"]["n_persons"] == {"train": 3, "val": 2}
     assert metrics["not_used"] == 0

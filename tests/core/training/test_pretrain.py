@@ -1,6 +1,7 @@
 """Pretraining: what it learns, from whom, and that labels play no part in it."""
 
 import csv
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -24,17 +25,31 @@ STILL = AugmentationConfig(gain=0.0, noise=0.0, shift_s=0.0)
 NO_DROPOUT = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024, dropout=0.0)
 
 
+def first_by_hash(people, *, seed=42):
+    """Two of so many, in the order of a hash that a shell can compute."""
+    order = sorted(
+        range(people), key=lambda n: hashlib.sha256(f"{seed}/set aside/p{n:03}".encode()).digest()
+    )
+    return {f"{number:03}" for number in order[:2]}
+
+
+KEPT = first_by_hash(6)
+KEPT_OF_ALL = first_by_hash(12)
+"""Numbers of those of `make_cohort` on whom the validation loss is, by `train_on`."""
+
+
 @pytest.fixture
 def tracker(mocker):
     return mocker.create_autospec(Tracker, instance=True)
 
 
 @pytest.fixture
-def learner(pretrain_config, make_cohort):
+def learner(pretrain_config, make_cohort, make_cohorts):
     def make(cohort=None, **changes):
         config = pretrain_config(**{"encoder": NO_DROPOUT, "augmentation": STILL, **changes})
         torch.manual_seed(0)
-        return Pretraining(config, torch.device("cpu"), cohort or make_cohort())
+        cohorts = make_cohorts(config, toy=cohort or make_cohort())
+        return Pretraining(config, torch.device("cpu"), cohorts)
 
     return make
 
@@ -52,7 +67,7 @@ def test_the_loss_falls_where_recordings_can_be_told_apart(
     pretrain_config, make_cohort, on, tracker
 ):
     """On people it is trained on and on others; both terms fall."""
-    on(make_cohort())
+    on(make_cohort(train=("Absent", "Present", "Unknown") * 4))
     config = pretrain_config(
         training=ScheduleConfig(epochs=15, batch_size=16, cycles_per_recording=4),
         optimiser=OptimiserConfig(lr=5e-3),
@@ -146,6 +161,18 @@ def test_a_person_is_one_person_under_two_numbers(learner, make_cohort):
     assert len(set(person)) == 11
 
 
+def test_people_of_two_collections_are_not_one_person(pretrain_config, make_cohort, make_cohorts):
+    """Also where they have the same number."""
+    config = pretrain_config(encoder=NO_DROPOUT)
+    cohorts = make_cohorts(config, circor=make_cohort(), pascal=make_cohort())
+
+    person = Pretraining(config, torch.device("cpu"), cohorts).person
+
+    assert len(person) == 2 * 96
+    assert len(set(person)) == 24
+    assert not set(person[:96]) & set(person[96:])
+
+
 def test_validation_uses_the_same_draws_after_every_epoch(learner):
     """An unchanged model has an unchanged loss, to the bit, with every augmentation on."""
     everything = AugmentationConfig(
@@ -174,7 +201,7 @@ def test_validation_is_without_dropout_and_on_the_people_set_aside(learner, mock
     assert not one.heads.training
     cycles = np.concatenate([call.args[1] for call in seen.mock_calls])
     owners = {one.cycles.recordings[n].subject_id for n in one.cycles.recording[cycles]}
-    assert owners == {"006", "007", "008"}
+    assert owners == {f"toy/{number}" for number in KEPT}
 
 
 def test_training_goes_on_in_training_mode(learner):
@@ -206,7 +233,7 @@ def test_training_draws_other_partners_in_another_epoch(learner, mocker):
     for learning, epoch in ((one, 1), (one, 2), (other, 1)):
         learning.begin_epoch(epoch)
         learning.loss(np.arange(48))
-    one._hierarchical_loss(np.arange(48), epoch=_VALIDATION)
+    one._losses(np.arange(48), epoch=_VALIDATION)
 
     partners = [call.args[1].tolist() for call in seen.mock_calls][1::2]
     assert len({tuple(drawn) for drawn in partners}) == 4
@@ -224,25 +251,26 @@ def test_the_two_views_of_a_cycle_differ(learner, mocker):
     assert (first != second).any(dim=1).all()
 
 
-@pytest.mark.parametrize(("train_on", "left_out"), [("train", True), ("all", False)])
+@pytest.mark.parametrize(("train_on", "kept"), [("train", KEPT), ("all", KEPT_OF_ALL)])
 def test_who_is_set_aside_is_not_trained_on(
-    pretrain_config, make_cohort, on, silent, mocker, train_on, left_out
+    pretrain_config, make_cohort, on, silent, mocker, train_on, kept
 ):
-    """Neither by the cycles seen in training nor by what the checkpoint says."""
+    """By the cycles seen in training; the checkpoint also names those who chose its epoch."""
     cohort = make_cohort()
     on(cohort)
     loss = mocker.spy(Pretraining, "loss")
 
     result = pretrain(pretrain_config(train_on=train_on), tracker=silent)
 
-    numbers = range(6) if left_out else range(12)
+    numbers = {f"{number:03}" for number in range(6 if train_on == "train" else 12)}
     checkpoint = load_checkpoint(result.checkpoint)
-    assert checkpoint.persons == tuple(f"toy:p{number:03}" for number in numbers)
+    assert checkpoint.persons == tuple(f"toy:p{number}" for number in sorted(numbers))
     cycles = np.concatenate([call.args[1] for call in loss.mock_calls])
     owners = {cohort.cycles.recordings[n].subject_id for n in cohort.cycles.recording[cycles]}
-    assert owners == {f"{number:03}" for number in numbers}
-    assert result.metrics["n_persons"] == len(numbers)
-    assert result.metrics["n"] == {"train": 8 * len(numbers), "val": 24}
+    assert kept < numbers
+    assert owners == numbers - kept
+    assert result.metrics["n_persons"] == len(owners)
+    assert result.metrics["n"] == {"train": 8 * len(owners), "val": 8 * len(kept)}
 
 
 def test_persons_of_the_other_sides_are_not_in_the_checkpoint(pretrain_config, circor, silent):
@@ -251,9 +279,12 @@ def test_persons_of_the_other_sides_are_not_in_the_checkpoint(pretrain_config, c
 
     splits = json.loads((result.directory / "splits.json").read_text())
     persons = load_checkpoint(result.checkpoint).persons
+    split = splits["circor"]
     assert persons
-    assert {p.removeprefix("circor:") for p in persons} <= set(splits["train"])
-    assert not {f"circor:{n}" for side in ("val", "test") for n in splits[side]} & set(persons)
+    assert {p.removeprefix("circor:") for p in persons} <= set(split["train"])
+    assert not {f"circor:{n}" for side in ("val", "test") for n in split[side]} & set(persons)
+    assert len(split["pretrain_val"]) >= 2
+    assert set(split["pretrain_val"]) < set(split["train"])
 
 
 def test_labels_are_of_no_use_but_for_the_split(pretrain_config, circor, silent, tmp_path):

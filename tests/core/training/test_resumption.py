@@ -9,6 +9,7 @@ import torch
 
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError
+from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.finetune import describe_finetune, finetune
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.pretrain import describe_pretrain, pretrain
@@ -30,10 +31,12 @@ def trainer(request, circor, finetune_config, pretrain_config):
     config = make(data_dir=circor, training=SCHEDULE, experiment_name="run")
     config = replace(config, encoder=replace(config.encoder, dropout=0.2))
     train, describe = TRAINERS[request.param]
-    read_cohort(config, lambda items, total: items)  # so that only batches are shown
+    read = read_cohorts if request.param == "pretrain" else read_cohort
+    read(config, lambda items, total: items)  # so that only batches are shown
 
-    def run(folder, *, resume=False, progress=lambda items, total: items, **changes):
-        settled = replace(config, output_dir=folder, store=config.prepared, **changes)
+    def run(folder, *, resume=False, progress=lambda items, total: items, data=circor, **changes):
+        data = {"data": {"circor": data}} if request.param == "pretrain" else {"data_dir": data}
+        settled = replace(config, output_dir=folder, store=config.prepared, **data, **changes)
         return train(
             settled,
             tracker=Session({}),
@@ -144,6 +147,42 @@ def test_killed_after_the_last_epoch_before_the_scores(trainer, tmp_path, mocker
     assert files(tmp_path / "cut/run") == files(tmp_path / "whole/run")
 
 
+@pytest.mark.parametrize("told", [False, True], ids=["before it is told", "after"])
+def test_killed_after_the_scores_before_the_end(trainer, tmp_path, mocker, told):
+    """The journal gets the end of a whole run, and no state is left."""
+    trainer(tmp_path / "whole")
+    finish = Session.finish
+
+    def killed(session, outcome):
+        if told:
+            finish(session, outcome)
+        raise KeyboardInterrupt
+
+    mocker.patch.object(Session, "finish", autospec=True, side_effect=killed)
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "cut")
+    mocker.stopall()
+    assert (tmp_path / "cut/run/final_metrics.json").exists()
+
+    trainer(tmp_path / "cut", resume=True, progress=Interruption(0))
+
+    cut, whole = tmp_path / "cut/run", tmp_path / "whole/run"
+    assert files(cut) == files(whole)
+    assert values(cut) == values(whole)
+    assert read_history(cut).outcome == read_history(whole).outcome
+
+
+def test_files_half_written_when_it_was_killed_are_removed(trainer, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path, progress=Interruption(7))
+    for name in ("resume.pt", "config.toml"):
+        (tmp_path / f"run/.{name}.99999.tmp").write_bytes(b"half of i")
+
+    trainer(tmp_path, resume=True)
+
+    assert not list((tmp_path / "run").glob(".*"))
+
+
 def test_a_complete_run_is_not_gone_on_with(trainer, tmp_path):
     trainer(tmp_path)
 
@@ -177,7 +216,7 @@ def test_other_recordings_are_refused(trainer, tmp_path):
     write_synthetic_circor(tmp_path / "other", num_patients=16, seed=2, duration_s=(3.0, 3.5))
 
     with pytest.raises(SettingError, match="have changed since the run began"):
-        trainer(tmp_path / "out", resume=True, data_dir=tmp_path / "other")
+        trainer(tmp_path / "out", resume=True, data=tmp_path / "other")
     assert files(tmp_path / "out/run") == before
 
 

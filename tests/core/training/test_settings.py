@@ -20,6 +20,10 @@ def finetune_settings(**changes) -> FinetuneConfig:
     return FinetuneConfig(**{"task": "circor_murmur", "data_dir": Path("data"), **changes})
 
 
+def pretrain_settings(**changes) -> PretrainConfig:
+    return PretrainConfig(**{"data": {"circor": Path("a"), "folder": Path("b")}, **changes})
+
+
 @pytest.mark.parametrize(
     ("make", "changes", "message"),
     [
@@ -36,6 +40,29 @@ def finetune_settings(**changes) -> FinetuneConfig:
         (finetune_settings, {"shot_ratio": 0.0}, r"shot_ratio must lie in \(0, 1\], got 0.0"),
         (finetune_settings, {"shot_ratio": 1.5}, r"shot_ratio must lie in \(0, 1\], got 1.5"),
         (finetune_settings, {"class_weight_power": -1.0}, "class_weight_power must be at least 0"),
+        (pretrain_settings, {"data": {}}, "data names no collection"),
+        (
+            pretrain_settings,
+            {"data": {"circr": Path()}},
+            "no collection named 'circr', did you mea",
+        ),
+        (pretrain_settings, {"data": {"circor:a": Path()}}, "there is one circor; only folders"),
+        (
+            pretrain_settings,
+            {"data": {"circor": Path("x/../a"), "folder:b": Path("a")}},
+            "circor and folder:b are the same folder, a",
+        ),
+        (
+            pretrain_settings,
+            {"weights": {"pascal": 1.0}},
+            "weights.pascal: no such .*; only circor",
+        ),
+        (pretrain_settings, {"weights": {"circr": 1.0}}, "no such .* is given, did you mean 'circ"),
+        (pretrain_settings, {"weights": {"circor": 0.0}}, "weights.circor must be positive, got 0"),
+        (pretrain_settings, {"weights": {"circor": float("inf")}}, "must be positive, got inf"),
+        (pretrain_settings, {"weights": {"circor": float("nan")}}, "must be positive, got nan"),
+        (pretrain_settings, {"validation_share": 0.0}, "between 0 and 1, got 0.0"),
+        (pretrain_settings, {"validation_share": 1.0}, "between 0 and 1, got 1.0"),
         (ObjectiveConfig, {"temperature": 0.0}, "temperature must be positive, got 0.0"),
         (ObjectiveConfig, {"cycle_weight": -1.0}, "must be at least 0"),
         (ObjectiveConfig, {"substructure_weight": -1.0}, "must be at least 0"),
@@ -77,7 +104,11 @@ def test_a_run_is_named_after_what_it_does(changes, name):
     "config",
     [
         finetune_settings(pretrained=Path("best_model.pt"), seed=7, few_shot=True),
-        PretrainConfig(data_dir=Path("data"), split=SplitConfig(file=Path("splits.json"))),
+        PretrainConfig(
+            data={"circor": Path("a b"), "folder:clinic_a": Path("c")},
+            weights={"circor": 2.0},
+            split=SplitConfig(file=Path("splits.json")),
+        ),
     ],
 )
 def test_settings_survive_being_written_out(config):

@@ -5,6 +5,8 @@ import pytest
 from pahcl_core.training.pretrain import describe_pretrain, pretrain
 from pahcl_track import Outcome, Tracker
 
+EIGHT = ("Absent", "Present") * 4  # of whom two are kept for the validation
+
 
 @pytest.fixture
 def tracker(mocker):
@@ -18,7 +20,7 @@ def values(tracker, name):
 
 def test_what_a_tracker_is_told(pretrain_config, make_cohort, on, tracker, mocker):
     """Start first, the files, finish last, with the losses of the best epoch."""
-    on(make_cohort())
+    on(make_cohort(train=EIGHT))
     config = pretrain_config()
 
     result = pretrain(config, tracker=tracker)
@@ -34,9 +36,12 @@ def test_what_a_tracker_is_told(pretrain_config, make_cohort, on, tracker, mocke
     ]
     best = result.metrics["best_epoch"] * 2  # 24 cycles an epoch, in batches of up to 16
     summary = {
-        f"best/val/{term}": values(tracker, f"val/{term}")[best]
-        for term in ("loss", "cycle_loss", "substructure_loss")
-    }
+        f"best/val/{figure}": values(tracker, f"val/{figure}")[best]
+        for figure in (
+            "loss", "cycle_loss", "substructure_loss", "alignment", "uniformity", "retrieval",
+            "collapsed", "effective_rank", "embedding_deviation",
+        )
+    }  # fmt: skip
     assert calls[-1] == mocker.call.finish(Outcome(status="completed", summary=summary))
     assert describe_pretrain(config).job_type == "pretrain"
 
@@ -44,7 +49,7 @@ def test_what_a_tracker_is_told(pretrain_config, make_cohort, on, tracker, mocke
 def test_a_tracker_that_always_fails_leaves_everything_untouched(
     pretrain_config, make_cohort, on, silent, tracker
 ):
-    on(make_cohort())
+    on(make_cohort(train=EIGHT))
     for method in ("start", "log", "save", "finish"):
         getattr(tracker, method).side_effect = RuntimeError("no")
 
@@ -65,7 +70,7 @@ def test_a_tracker_that_always_fails_leaves_everything_untouched(
 def test_however_it_ends_the_tracker_hears_of_it(
     pretrain_config, make_cohort, on, tracker, mocker, stop_in_epoch, error, outcome
 ):
-    on(make_cohort())
+    on(make_cohort(train=EIGHT))
 
     with pytest.raises(type(error)):
         pretrain(pretrain_config(), tracker=tracker, progress=stop_in_epoch(2, error))
@@ -77,7 +82,7 @@ def test_however_it_ends_the_tracker_hears_of_it(
 def test_the_losses_survive_a_failure_to_write_them(
     pretrain_config, make_cohort, on, tracker, mocker
 ):
-    on(make_cohort())
+    on(make_cohort(train=EIGHT))
     mocker.patch("pahcl_core.training.pretrain.write_json", side_effect=OSError("disk full"))
 
     with pytest.raises(OSError, match="disk full"):

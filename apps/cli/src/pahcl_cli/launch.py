@@ -1,14 +1,17 @@
 """Runs the trainers for the command line, and says in a few lines what came out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from pahcl_cli.collections import moved_collections, with_collections
 from pahcl_cli.options import require_data
 from pahcl_cli.progress import progress_bar, show_warnings
 from pahcl_cli.run_files import Layers, complete, read_settings, resumed_layers
+from pahcl_cli.speaking import speaks
 from pahcl_cli.tracking import Tracking, TrackingConfig, build_tracker
 from pahcl_core.data.readers import reader_of
 from pahcl_core.data.tasks import task_named
@@ -48,18 +51,24 @@ def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None)
         resume=resume is not None,
         progress=progress_bar(config.name),
     )
-    typer.echo("\n".join(_finetune_lines(result)))
+    if speaks():
+        typer.echo("\n".join(_finetune_lines(result)))
     return result
 
 
 def run_pretrain(layers: Layers, tracking: Tracking, resume: Path | None = None) -> PretrainResult:
     """Pretrain as the layers of settings say, or go on with a run."""
     show_warnings()
-    layers = layers if resume is None else resumed_layers(resume, layers)
-    table = _with_tracking(layers, tracking)
-    collection = str(table.get("collection", "circor"))
-    reader_of(collection)  # refuses one that there is not
-    require_data(table, f"pretrain --collection {collection}", collection)
+    named = layers.named
+    if resume is None:
+        table = with_collections(_with_tracking(layers, tracking), named)
+        collection = named.get("collection") or "circor"
+        reader_of(collection)  # refuses one that there is not
+        require_data(table, f"pretrain --collection {collection}", collection)
+    else:
+        layers = resumed_layers(resume, layers)
+        before = replace(layers, named={**layers.named, "data": None, "data_dir": None})
+        table = moved_collections(_with_tracking(before, tracking), named)
     config, tracked = read_settings(PretrainConfig, table, source=_source(layers))
     run = describe_pretrain(config, config=complete(config, tracked), **_identity(tracked, resume))
     result = pretrain(
@@ -69,7 +78,8 @@ def run_pretrain(layers: Layers, tracking: Tracking, resume: Path | None = None)
         resume=resume is not None,
         progress=progress_bar(config.name),
     )
-    typer.echo("\n".join(_pretrain_lines(result)))
+    if speaks():
+        typer.echo("\n".join(_pretrain_lines(result)))
     return result
 
 
@@ -115,9 +125,13 @@ def _finetune_lines(result: FinetuneResult) -> list[str]:
 
 def _pretrain_lines(result: PretrainResult) -> list[str]:
     metrics = result.metrics
+    collections = metrics["collections"]
+    synthetic = [n for n, part in collections.items() if part["provenance"] == "synthetic"]
+    of = f" of {', '.join(collections)}" if len(collections) > 1 else ""
+    some = f" ({', '.join(synthetic)})" if len(collections) > len(synthetic) > 0 else ""
     return [
-        f"pretrained on {metrics['n']['train']} cycles of {metrics['n_persons']} persons, "
-        f"{_kind(metrics)} data; validation loss {metrics['val_loss']:.3f} in epoch "
+        f"pretrained on {metrics['n']['train']} cycles of {metrics['n_persons']} persons{of}, "
+        f"{_kind(metrics)} data{some}; validation loss {metrics['val_loss']:.3f} in epoch "
         f"{metrics['best_epoch']}",
         *_where(result.directory),
     ]

@@ -13,8 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from pahcl_cli.commands import data, demo, finetune, pretrain, segment, tasks, track
+from pahcl_cli.speaking import speaks
 from pahcl_core import __version__
-from pahcl_core.errors import DataError, SettingError, TrainingError
+from pahcl_core.errors import DataError, RankLostError, SettingError, TrainingError
 from pahcl_track import TrackerError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -33,12 +34,14 @@ class _Commands(TyperGroup):
             _complain(error)
             raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as error:
-            typer.echo("interrupted; what was written so far is kept", err=True)
+            if speaks():
+                typer.echo("interrupted; what was written so far is kept", err=True)
             raise typer.Exit(INTERRUPTED) from error
 
 
 def _complain(error: Exception) -> None:
-    typer.echo(f"error: {error}", err=True)
+    if not isinstance(error, RankLostError) or error.tells:  # else another process says it
+        typer.echo(f"error: {error}", err=True)
 
 
 app = typer.Typer(

@@ -11,6 +11,16 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="The folder with the collection.", show_default=False),
 ]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="NAME=DIR",
+        help="A collection: circor=DIR, physionet2016=DIR, pascal=DIR, folder:NAME=DIR. "
+        "Repeatable.",
+        show_default=False,
+    ),
+]
 CollectionOption = Annotated[
     str, typer.Option("--collection", help="circor, physionet2016, pascal or folder.")
 ]
@@ -25,6 +35,13 @@ ExperimentName = Annotated[
     str | None, typer.Option("--experiment-name", help="That folder's name.")
 ]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Precision = Annotated[
+    str | None, typer.Option("--precision", help="auto, float32, bfloat16 or float16.")
+]
+Compile = Annotated[
+    bool | None,
+    typer.Option("--compile/--no-compile", help="Compile the encoder.", show_default=False),
+]
 NumWorkers = Annotated[
     int | None,
     typer.Option("--num-workers", help="Processes that prepare recordings.  [one per core]"),
@@ -78,7 +95,7 @@ def require_data(table: dict[str, object], command: str, collection: str) -> Non
     Raises:
         SettingError: Saying how to get some.
     """
-    if "data_dir" in table:
+    if "data_dir" in table or "data" in table:
         return
     if collection in _HOMES:
         how = (

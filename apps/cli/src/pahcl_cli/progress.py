@@ -6,6 +6,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pahcl_cli.speaking import speaks
+
+_NEVER = logging.CRITICAL + 1
+
 
 def progress_bar(description: str) -> Callable[[Iterable[Any], int], Iterable[Any]]:
     """A bar with time left around an iterable of that many items; nothing off a terminal."""
@@ -30,8 +34,8 @@ def _stderr() -> Any:  # noqa: ANN401  whatever stands for it at this moment
 
 
 def show_warnings() -> None:
-    """Let warnings of the libraries reach the terminal."""
-    handler = _AboveTheBar(logging.WARNING)
+    """Let warnings of the libraries reach the terminal, those of one process."""
+    handler = _AboveTheBar(logging.WARNING if speaks() else _NEVER)
     for name in ("pahcl_core", "pahcl_track"):
         logger = logging.getLogger(name)
         logger.handlers[:] = [h for h in logger.handlers if not isinstance(h, _AboveTheBar)]

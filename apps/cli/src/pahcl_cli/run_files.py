@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 _ENCODER = "encoder"
 _TRACKING = "tracking"
-_HARMLESS = ("data_dir", "num_workers")  # where the data are, not what they are
+_HARMLESS = ("data_dir", "data", "num_workers")  # where the data are, not what they are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -45,7 +45,7 @@ def to_dict(config: object) -> dict[str, Any]:
     """The settings of a dataclass as nested plain values, for `write_toml` and `from_dict`.
 
     Numbers, booleans and strings stay as they are; a `Path` becomes a string, a tuple a list, a
-    dataclass a dictionary; `None` becomes what the module docstring says.
+    dataclass or a mapping a dictionary; `None` becomes what the module docstring says.
 
     Raises:
         SettingError: If an optional setting holds the text "none", which would be read as `None`.
@@ -59,7 +59,8 @@ def from_dict(cls: type[T], data: Mapping[str, Any], *, source: str) -> T:
 
     Args:
         cls: A dataclass. Its fields may be `bool`, `int`, `float` (which accepts integers), `str`,
-            `Path`, `Literal`, tuples and optionals of these, and dataclasses.
+            `Path`, `Literal`, tuples and optionals of these, mappings from `str` to one of these,
+            and dataclasses.
         data: Nested tables, as read from TOML.
         source: Where the tables come from, for messages: a file name, or "--set".
 
@@ -193,6 +194,8 @@ def _plain(value: Any, default: Any) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return [_plain(item, None) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item, None) for key, item in value.items()}
     return _table(value, default)
 
 
@@ -233,6 +236,8 @@ def _expected(hint: Any) -> str:
         return f"a list, each item {_expected(arguments[0])}"
     if origin is tuple:
         return f"a list of {len(arguments)}: {', '.join(map(_expected, arguments))}"
+    if origin is Mapping:
+        return f"a section, each value {_expected(arguments[1])}"
     return "a section" if dataclasses.is_dataclass(hint) else _IN_WORDS[hint]
 
 
@@ -280,6 +285,9 @@ class _Reader:
             if len(hints) == len(value):
                 items = enumerate(zip(hints, value, strict=True))
                 return tuple(self.value(h, item, f"{key}[{i}]", None) for i, (h, item) in items)
+        elif origin is Mapping and isinstance(value, Mapping):
+            kind = arguments[1]
+            return {name: self.value(kind, v, f"{key}.{name}", None) for name, v in value.items()}
         elif dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
             return self.section(hint, value, f"{key}.", default)
         elif hint is Path and isinstance(value, str | Path):

@@ -38,6 +38,8 @@ def finetune(
     output_dir: options.OutputDir = None,
     experiment_name: options.ExperimentName = None,
     device: options.Device = None,
+    precision: options.Precision = None,
+    compile_: options.Compile = None,
     num_workers: options.NumWorkers = None,
     config: options.ConfigFile = None,
     resume: options.Resume = None,
@@ -73,6 +75,8 @@ def finetune(
         "output_dir": output_dir and str(output_dir),
         "experiment_name": experiment_name,
         "device": device,
+        "machine.precision": precision,
+        "machine.compile": compile_,
         "num_workers": num_workers,
     }
     run_finetune(

@@ -8,10 +8,11 @@ from pahcl_cli import options
 
 
 def pretrain(
+    data: options.Data = None,
     data_dir: options.DataDir = None,
     collection: Annotated[
         str | None,
-        typer.Option("--collection", help="circor, physionet2016, pascal or folder.  [circor]"),
+        typer.Option("--collection", help="Which one --data-dir holds, if one is all.  [circor]"),
     ] = None,
     epochs: options.Epochs = None,
     lr: options.LearningRate = None,
@@ -20,6 +21,8 @@ def pretrain(
     output_dir: options.OutputDir = None,
     experiment_name: options.ExperimentName = None,
     device: options.Device = None,
+    precision: options.Precision = None,
+    compile_: options.Compile = None,
     num_workers: options.NumWorkers = None,
     config: options.ConfigFile = None,
     resume: options.Resume = None,
@@ -35,11 +38,13 @@ def pretrain(
     strict_tracking: options.StrictTracking = None,
 ) -> None:
     """Train an encoder on cycles and their phases, without labels."""
+    from pahcl_cli.collections import collections_given
     from pahcl_cli.launch import run_pretrain
     from pahcl_cli.run_files import Layers
     from pahcl_cli.tracking import Tracking
 
     named = {
+        "data": collections_given(data or ()),
         "data_dir": data_dir and str(data_dir),
         "collection": collection,
         "training.epochs": epochs,
@@ -49,6 +54,8 @@ def pretrain(
         "output_dir": output_dir and str(output_dir),
         "experiment_name": experiment_name,
         "device": device,
+        "machine.precision": precision,
+        "machine.compile": compile_,
         "num_workers": num_workers,
     }
     run_pretrain(

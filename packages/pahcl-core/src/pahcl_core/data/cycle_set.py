@@ -5,8 +5,8 @@ into whatever follows in the recording. So a batch is one gather, short cycles k
 and the cycle's own extent is told apart by `bounds`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -58,3 +58,39 @@ class CycleSet:
         wanted = set(subject_ids)
         keep = np.array([recording.subject_id in wanted for recording in self.recordings])
         return np.flatnonzero(keep[self.recording]).astype(np.int64)
+
+
+def joined(sets: Mapping[str, CycleSet]) -> CycleSet:
+    """The cycles of several collections as one, in their order.
+
+    A recording and its subject are called `<name>/<number>`, so that each number is of one of them.
+    The samples of several are copied into memory once; those of a single one stay where they are.
+
+    Args:
+        sets: At least one, by the name of its collection; prepared at the same sample rate.
+    """
+    every = list(sets.values())
+    rates = {one.sample_rate for one in every}
+    assert len(rates) == 1, f"sample rates of {sorted(rates)} Hz"
+    starts = np.cumsum([0, *(len(one.samples) for one in every)])
+    firsts = np.cumsum([0, *(len(one.recordings) for one in every)])
+    numbered = list(enumerate(every))
+    return CycleSet(
+        recordings=tuple(_renamed(name, r) for name, one in sets.items() for r in one.recordings),
+        sources=tuple(source for one in every for source in one.sources),
+        sample_rate=rates.pop(),
+        samples=np.concatenate([one.samples for one in every]) if every[1:] else every[0].samples,
+        offsets=np.concatenate(
+            [*(one.offsets[:-1] + starts[i] for i, one in numbered), starts[-1:]]
+        ),
+        recording=np.concatenate([one.recording + firsts[i] for i, one in numbered]),
+        bounds=np.concatenate([one.bounds + starts[i] for i, one in numbered]),
+    )
+
+
+def _renamed(name: str, recording: Recording) -> Recording:
+    return replace(
+        recording,
+        recording_id=f"{name}/{recording.recording_id}",
+        subject_id=f"{name}/{recording.subject_id}",
+    )

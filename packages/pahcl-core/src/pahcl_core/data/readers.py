@@ -1,9 +1,10 @@
 """Which function reads which collection, and by which labels its people are dealt out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.collection import Collection
@@ -64,3 +65,24 @@ def reader_of(name: str) -> Reader:
     raise SettingError(
         f"no collection named {name!r}{closest(name, READERS)}; collections: {', '.join(READERS)}"
     )
+
+
+def collection_of(name: str) -> CollectionName:
+    """Which collection is meant where several are given, each under a name of its own.
+
+    Args:
+        name: `circor`, `physionet2016`, `pascal` or `folder`; `folder:clinic_a` is a folder, too,
+            told from others by a word of letters, digits, `_` and `-`.
+
+    Raises:
+        SettingError: If it is none of these.
+    """
+    kind, colon, own = name.partition(":")
+    reader_of(kind)
+    if colon and kind != "folder":
+        raise SettingError(f"{name!r}: there is one {kind}; only folders have names of their own")
+    if colon and not re.fullmatch(r"[\w-]+", own, re.ASCII):
+        raise SettingError(
+            f"{name!r}: a folder is named by letters, digits, _ and -, such as folder:clinic_a"
+        )
+    return next(known for known in get_args(CollectionName) if known == kind)

@@ -7,12 +7,10 @@ matters.
 """
 
 import hashlib
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from pahcl_core.data.collection import Subject
 from pahcl_core.errors import DataError, SettingError
@@ -114,6 +112,45 @@ def split_everyone(
     return replace(split, train=tuple(sorted((*split.train, *others))))
 
 
+def set_aside(
+    subjects: Sequence[Subject], ids: Sequence[str], *, share: float, seed: int, least: int = 1
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Divide some subjects in two, person by person, without a look at their labels.
+
+    Who is set aside has nothing to do with who is on which side of a split of the same seed, nor
+    with whom `few_shot` takes.
+
+    Args:
+        subjects: All of the collection, in any order.
+        ids: Those to divide.
+        share: Of the persons, to set aside: above 0 and below 1.
+        seed: Another seed sets others aside.
+        least: So many persons at least are set aside, and so many are not.
+
+    Returns:
+        The subject numbers of the others, and of those set aside, each sorted.
+
+    Raises:
+        SettingError: If `share` is out of range.
+        DataError: If there are fewer than twice `least` persons.
+    """
+    if not 0 < share < 1:
+        raise SettingError(f"the share of persons must lie between 0 and 1, got {share:g}")
+    wanted = set(ids)
+    members = _members(one for one in subjects if one.subject_id in wanted)
+    if len(members) < 2 * least:
+        count = "1 person" if len(members) == 1 else f"{len(members)} persons"
+        raise DataError(f"{count}, where there must be at least {2 * least}")
+    _, nearest = _shares(len(members), (1 - share, share))
+    num_aside = min(max(nearest, least), len(members) - least)
+    persons = _shuffled(members, seed=f"{seed}/set aside")
+    others, aside = (
+        tuple(sorted(one.subject_id for person in chosen for one in members[person]))
+        for chosen in (persons[num_aside:], persons[:num_aside])
+    )
+    return others, aside
+
+
 def having_labels(subjects: Iterable[Subject], labels: Sequence[str]) -> tuple[Subject, ...]:
     """Those who can be scored: some of PASCAL's recordings have no class of the task."""
     return tuple(s for s in subjects if all(label in s.labels for label in labels))
@@ -156,59 +193,6 @@ def few_shot(
     return tuple(sorted(taken))
 
 
-def write_split(path: Path, split: Split) -> None:
-    """Write a split as JSON: the subject numbers under `train`, `val` and `test`."""
-    path.write_text(json.dumps(asdict(split), indent=2) + "\n", encoding="utf-8", newline="\n")
-
-
-def read_split(path: Path, subjects: Sequence[Subject]) -> Split:
-    """Read a split and check it against the collection it is meant for.
-
-    A subject on no side is no error: a split may leave people out.
-
-    Raises:
-        DataError: If the file is not such a JSON file, names an unknown subject or one twice,
-            leaves a side empty, or has a person on two sides.
-    """
-    split = _parse_split(path)
-    persons = {subject.subject_id: subject.person_id for subject in subjects}
-    side_of: dict[str, str] = {}
-    seen: set[str] = set()
-    for side in SIDES:
-        ids: tuple[str, ...] = getattr(split, side)
-        if not ids:
-            raise DataError(f"{path}: {side!r} is empty")
-        for subject_id in ids:
-            if subject_id not in persons:
-                raise DataError(
-                    f"{path}: subject {subject_id!r} in {side!r} is not in the collection"
-                )
-            if side_of.setdefault(persons[subject_id], side) != side:
-                raise DataError(
-                    f"{path}: person {persons[subject_id]!r} (subject {subject_id!r}) is in both "
-                    f"{side_of[persons[subject_id]]!r} and {side!r}"
-                )
-            if subject_id in seen:
-                raise DataError(f"{path}: subject {subject_id!r} is in {side!r} twice")
-            seen.add(subject_id)
-    return split
-
-
-def _parse_split(path: Path) -> Split:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not JSON, or no text at all
-        raise DataError(f"{path}: is not a JSON file: {error}") from error
-    if not isinstance(content, dict) or set(content) != set(SIDES):
-        raise DataError(f"{path}: must hold 'train', 'val' and 'test' and nothing else")
-    for side, ids in content.items():
-        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-            raise DataError(f"{path}: {side!r} must be a list of subject numbers as text")
-    return Split(**{side: tuple(ids) for side, ids in content.items()})
-
-
 def _require_labels(subjects: Iterable[Subject], labels: Sequence[str]) -> None:
     for subject in subjects:
         for label in labels:
@@ -236,7 +220,7 @@ def _strata(members: dict[str, list[Subject]], *, label: str) -> dict[str, list[
     return {value: persons for value, persons in strata.items() if persons}
 
 
-def _shuffled(persons: Sequence[str], *, seed: int) -> list[str]:
+def _shuffled(persons: Iterable[str], *, seed: int | str) -> list[str]:
     return sorted(persons, key=lambda one: hashlib.sha256(f"{seed}/{one}".encode()).digest())
 
 
@@ -253,7 +237,7 @@ def _dealt(shares: tuple[int, ...]) -> Iterator[int]:
         yield side
 
 
-def _shares(total: int, fractions: tuple[float, float, float]) -> tuple[int, ...]:
+def _shares(total: int, fractions: tuple[float, ...]) -> tuple[int, ...]:
     """Whole numbers nearest to the fractions (largest remainder), none of them zero."""
     counts = [math.floor(total * fraction) for fraction in fractions]
     by_remainder = sorted(

@@ -80,9 +80,20 @@ def substructure_info_nce(
     if not valid.any():
         raise ValueError("substructure InfoNCE needs at least one valid substructure")
     cycle, part = valid.nonzero(as_tuple=True)  # (R,) each: the row's cycle and substructure
-    barred = None
-    if person is not None:
-        owner = person[cycle]
-        alike = (owner[:, None] == owner[None, :]) & (part[:, None] == part[None, :])
-        barred = alike & (cycle[:, None] != cycle[None, :])
+    barred = None if person is None else same_part_of_person(cycle, part, person)
     return contrast(parts_a[valid], parts_b[valid], temperature=temperature, barred=barred)
+
+
+def same_part_of_person(
+    cycle: Int64[Tensor, "rows"], part: Int64[Tensor, "rows"], person: Int64[Tensor, "batch"]
+) -> Bool[Tensor, "rows rows"]:
+    """Where two rows are the same substructure in two cycles of one person.
+
+    Args:
+        cycle: Of which cycle each row is a substructure.
+        part: Which substructure it is.
+        person: Who each cycle is of.
+    """
+    owner = person[cycle]
+    alike = (owner[:, None] == owner[None, :]) & (part[:, None] == part[None, :])
+    return alike & (cycle[:, None] != cycle[None, :])

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from pahcl_core.models.convnext import ConvNeXtBlock
 from pahcl_core.models.front_end import FrontEnd
-from pahcl_core.models.pooling import AttentiveStatistics, Mean
+from pahcl_core.models.pooling import AttentiveStatistics, Mean, equal_spans
 from pahcl_core.models.resnet import ResNet34
 from pahcl_core.models.sinc import ChannelAttention, SincConv
 from pahcl_core.models.sizes import DEFAULT, DEFAULT_NAME, SIZES, EncoderName, Size
@@ -106,6 +106,16 @@ class Embeddings(NamedTuple):
     phase_valid: Bool[Tensor, "batch phases"]
     """Where `phases` holds something."""
 
+    parts: Float[Tensor, "batch parts width"]
+    """Of as many equal parts of the cycle as were asked for; zero where no token is centred in one.
+    They are beside the embedding, not in it."""
+
+    part_valid: Bool[Tensor, "batch parts"]
+    """Where `parts` holds something."""
+
+    tokens: Float[Tensor, "batch time width"]
+    """What all of these are pooled from."""
+
 
 class _Parts(NamedTuple):
     """What encoders differ in."""
@@ -139,11 +149,10 @@ def _sinc_mamba(config: EncoderConfig, sample_rate: float) -> _Parts:
 
 
 def _cnn_transformer(config: EncoderConfig, sample_rate: float) -> _Parts:
-    front_end = nn.Sequential(FrontEnd(config.width), Positions())
     layers = [
         TransformerLayer(config.width, dropout=config.dropout) for _ in range(config.num_blocks)
     ]
-    return _Parts(front_end, layers, Mean())
+    return _Parts(FrontEnd(config.width), [Positions(), *layers], Mean())
 
 
 def _resnet34_1d(config: EncoderConfig, sample_rate: float) -> _Parts:
@@ -197,6 +206,9 @@ class Encoder(nn.Module):
         self,
         samples: Float[Tensor, "batch samples"],
         bounds: Int64[Tensor, "batch 5"],
+        *,
+        num_parts: int = 0,
+        hidden: Bool[Tensor, "batch time"] | None = None,
     ) -> Embeddings:
         """Embed cycles.
 
@@ -204,8 +216,16 @@ class Encoder(nn.Module):
             samples: Windows that start at, or shortly before, the onset of S1.
             bounds: Onsets of the four phases and the end of the cycle, in samples from the start
                 of the window; the first four equal where phases are unknown.
+            num_parts: Equal parts of each cycle to pool as well, of the same tokens; they need no
+                phases.
+            hidden: Tokens that the blocks are not shown, zero in their place; None for none. Where
+                there are no blocks, as in `resnet34_1d`, nothing could fill the gaps, and there
+                are none.
         """
-        tokens = self.front_end(samples)
+        # In half precision, what blocks add to keeps its digits; a norm wants them, too.
+        tokens = self.front_end(samples).to(samples.dtype)
+        if hidden is not None and len(self.blocks) > 0:
+            tokens = tokens.masked_fill(hidden[:, :, None], 0.0)
         for block in self.blocks:
             tokens = block(tokens)
         tokens = self.norm(tokens)  # (B, T, D)
@@ -220,4 +240,22 @@ class Encoder(nn.Module):
             pooled = whole.flatten(1)
         else:  # the whole cycle stands in for a phase that nothing is known of
             pooled = torch.where(phase_valid[:, :, None], phases, whole).flatten(1)
-        return Embeddings(F.gelu(self.merge(pooled)), phases, phase_valid)
+        parts, part_valid = self._equal_parts(tokens, bounds, num_parts)
+        return Embeddings(
+            F.gelu(self.merge(pooled)), phases, phase_valid, parts, part_valid, tokens
+        )
+
+    def _equal_parts(
+        self,
+        tokens: Float[Tensor, "batch time width"],
+        bounds: Int64[Tensor, "batch 5"],
+        num_parts: int,
+    ) -> tuple[Float[Tensor, "batch parts width"], Bool[Tensor, "batch parts"]]:
+        """The tokens of each part, pooled, and whether there are any."""
+        if num_parts == 0:  # pooling attentively would score every token first
+            none = tokens.new_zeros(len(tokens), 0, tokens.shape[2])
+            return none, none.new_zeros(none.shape[:2], dtype=torch.bool)
+        pooled: tuple[Tensor, Tensor] = self.pooling(
+            tokens, *equal_spans(bounds[:, 0], bounds[:, -1], num_parts)
+        )
+        return pooled

@@ -3,6 +3,9 @@
 A token belongs to the span in which its centre lies.
 """
 
+import contextlib
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
@@ -28,6 +31,20 @@ def mean_between(
     count = inside.sum(dim=2)
     weight = inside.to(tokens.dtype) / count.clamp(min=1)[:, :, None]
     return weight @ tokens, count > 0
+
+
+def equal_spans(
+    start: Int64[Tensor, "batch"], stop: Int64[Tensor, "batch"], num_parts: int
+) -> tuple[Int64[Tensor, "batch parts"], Int64[Tensor, "batch parts"]]:
+    """First sample, and one past the last, of each of so many equal parts of a span.
+
+    An inner border that lies between two samples is moved to the later one: the parts stay apart,
+    leave nothing out, and share the samples out as the border itself would.
+    """
+    share = torch.arange(num_parts + 1, device=start.device)
+    length = (stop - start)[:, None]
+    borders = start[:, None] - (-length * share).div(num_parts, rounding_mode="floor")
+    return borders[:, :-1], borders[:, 1:]
 
 
 def _inside(
@@ -85,8 +102,16 @@ class AttentiveStatistics(nn.Module):
         # A span without a token keeps all scores, since a softmax of nothing is not a number.
         outside = ~inside & reached[:, :, None]
         weight = scores.expand_as(inside).masked_fill(outside, -torch.inf).softmax(dim=2)
-        mean = weight @ tokens
-        variance = weight @ tokens.square() - mean.square()
+        with _float32(tokens.device.type):  # a difference of near equals
+            mean = weight.to(tokens.dtype) @ tokens
+            variance = weight.to(tokens.dtype) @ tokens.square() - mean.square()
         deviation = variance.clamp(min=_LEAST_VARIANCE).sqrt()
         statistics = self.merge(torch.cat([mean, deviation], dim=2))
         return statistics * reached[:, :, None], reached
+
+
+def _float32(device_type: str) -> contextlib.AbstractContextManager[Any]:
+    """Without autocast, on devices that know it: one that only counts operations does not."""
+    if not torch.amp.is_autocast_available(device_type):
+        return contextlib.nullcontext()
+    return torch.autocast(device_type, enabled=False)

@@ -118,6 +118,16 @@ def augmented(
     return Windows(samples, bounds)
 
 
+def moved(
+    source: WindowSource,
+    cycle: Int64[np.ndarray, "batch"],
+    config: AugmentationConfig,
+    draw: Draw,
+) -> Windows:
+    """What `augmented` shows of these cycles before it changes anything but where things are."""
+    return _Views(source, cycle, config, draw).moved()
+
+
 class _Views:
     """Draws the parameters of each change for a batch of cycles, and makes it.
 

@@ -48,7 +48,8 @@ class Checkpoint:
     classes: Sequence[str] = ()
 
     persons: Sequence[str] = ()
-    """Everyone it was trained on, as `<collection>:<person>`: to tell who is new to it."""
+    """Everyone it was trained on, and in pretraining those whose loss chose its epoch, as
+    `<collection>:<person>`: to tell who is new to it."""
 
     provenance: str = "real"
 

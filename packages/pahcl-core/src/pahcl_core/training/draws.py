@@ -54,6 +54,8 @@ class Purpose(IntEnum):
     BAND_NOISE = 9
     FREQUENCY_MASK = 10
     MASK = 11
+    HIDDEN = 12
+    """Tokens that an encoder is not shown."""
 
 
 @dataclass(frozen=True, slots=True)

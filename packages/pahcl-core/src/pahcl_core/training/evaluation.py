@@ -20,6 +20,8 @@ from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.metrics.pascal2011 import pascal_scores
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
+from pahcl_core.training.machine import EncoderPass
+from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.run_directory import write_atomically
 from pahcl_core.training.windows import Windows, WindowSource, in_order
 from pahcl_track import Table
@@ -30,14 +32,35 @@ _BATCH_SIZE = 256
 class CycleClassifier(nn.Module):
     """An encoder and a classifier: windows to logits."""
 
-    def __init__(self, encoder: Encoder, classifier: Classifier) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        classifier: Classifier,
+        *,
+        passes: EncoderPass | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        """Put the two together.
+
+        Args:
+            encoder: Windows to embeddings.
+            classifier: Embeddings to logits.
+            passes: How windows go through the encoder, if not as they are.
+            ranks: Each of which is given the windows of its share of a batch.
+        """
         super().__init__()
+        self.passes = passes
+        self.ranks = ranks
         self.encoder = encoder
         self.classifier = classifier
 
     def forward(self, windows: Windows) -> Tensor:
-        """Logits, (batch, classes)."""
-        logits: Tensor = self.classifier(self.encoder(windows.samples, windows.bounds).cycle)
+        """Logits of the whole batch, (batch, classes)."""
+        if self.passes is None:
+            embeddings = self.encoder(*windows)
+        else:
+            embeddings = self.passes(self.encoder, windows)
+        logits: Tensor = self.classifier(self.ranks.gather(embeddings.cycle))
         return logits
 
 
@@ -69,21 +92,41 @@ def predict(
     index = cycles.of_subjects([subject.subject_id for subject in subjects])
     recording = cycles.recording[index]
     rows, by_recording = mean_by(recording, cycle_probabilities(model, source, index))
-    owner = np.array([cycles.recordings[row].subject_id for row in rows])
+    owner = [cycles.recordings[row].subject_id for row in rows]
 
+    return of_patients(subjects, owner, by_recording, np.bincount(recording)[rows], task)
+
+
+def of_patients(
+    subjects: Sequence[Subject],
+    owner: Sequence[str],
+    by_recording: Float64[np.ndarray, "recordings classes"],
+    num_cycles: Int64[np.ndarray, "recordings"],
+    task: Task,
+) -> Predictions:
+    """From recordings to patients, as the task's `pooling` has it.
+
+    Args:
+        subjects: Who is asked for; who has no recording gets no row.
+        owner: Subject number of each recording.
+        by_recording: Probabilities.
+        num_cycles: Of each recording, that they come from.
+        task: Which has the classes.
+    """
+    owners = np.array(owner)
     heard = [subject for subject in subjects if subject.subject_id in set(owner)]
     probabilities = np.empty((len(heard), len(task.classes)))
     num_recordings = np.empty(len(heard), dtype=np.int64)
-    num_cycles = np.empty(len(heard), dtype=np.int64)
+    of_subject = np.empty(len(heard), dtype=np.int64)
     for position, subject in enumerate(heard):
-        own = owner == subject.subject_id
+        own = owners == subject.subject_id
         if task.pooling == "any":
             positive = task.class_index(task.positive)
             probabilities[position] = pool_any(by_recording[own], positive=positive)
         else:
             probabilities[position] = by_recording[own].mean(axis=0)
         num_recordings[position] = own.sum()
-        num_cycles[position] = np.isin(recording, rows[own]).sum()
+        of_subject[position] = num_cycles[own].sum()
     return Predictions(
         subjects=tuple(heard),
         labels=np.array(
@@ -91,7 +134,7 @@ def predict(
         ),
         probabilities=probabilities,
         num_recordings=num_recordings,
-        num_cycles=num_cycles,
+        num_cycles=of_subject,
     )
 
 
@@ -102,7 +145,7 @@ def cycle_probabilities(
     model.eval()
     with torch.no_grad():
         batches = [
-            model(source[batch]).double().softmax(dim=1).cpu().numpy()
+            model(source[model.ranks.share(batch)]).double().softmax(dim=1).cpu().numpy()
             for batch in in_order(index, _BATCH_SIZE)
         ]
     return np.concatenate(batches)

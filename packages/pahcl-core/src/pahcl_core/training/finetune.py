@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pahcl_core.config import to_dict, write_toml
+from pahcl_core.data.kept_memory import keep_memory
 from pahcl_core.data.preparation import Progress
-from pahcl_core.data.splits import few_shot, write_split
+from pahcl_core.data.split_files import write_split
+from pahcl_core.data.splits import few_shot
 from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
@@ -38,8 +40,11 @@ from pahcl_core.training.evaluation import (
     write_predictions,
 )
 from pahcl_core.training.loop import Trained, reported, train
+from pahcl_core.training.machine import EncoderPass, compile_in_place
 from pahcl_core.training.people import Cohort, read_cohort
-from pahcl_core.training.reporting import Guarded
+from pahcl_core.training.rank_layers import over_ranks
+from pahcl_core.training.ranks import ALONE, Ranks, joined
+from pahcl_core.training.reporting import Guarded, shown_by
 from pahcl_core.training.resumption import opened
 from pahcl_core.training.run_directory import METRICS, write_json
 from pahcl_core.training.settings import FinetuneConfig
@@ -99,17 +104,27 @@ def finetune(
     run = run or describe_finetune(config)
     tracker = Guarded(tracker)
     device = resolve_device(config.device)
+    if device.type == "cpu":
+        keep_memory()
     pretrained = None
     if config.pretrained is not None:  # refused here, before anything costly, if it does not fit
         pretrained = load_fitting(config.pretrained, config.encoder, config.signal)
-    with opened(run, resume=resume) as (run, state), reproducible(config.seed):
+    with (
+        reproducible(config.seed, config.machine, device),
+        joined(device) as ranks,
+        opened(run, resume=resume, ranks=ranks) as (run, state),
+    ):
         directory = run.directory
-        if state is None:
+        tracker, progress = shown_by(ranks, tracker, progress)
+        begins = state is None and ranks.first
+        if begins:
             write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
-        learner = _Finetuning(config, device, pretrained, read_cohort(config, progress))
-        if state is None:
+        with ranks.one_then_others():
+            cohort = read_cohort(config, progress)
+        learner = _Finetuning(config, device, pretrained, cohort, ranks)
+        if begins:
             write_split(directory / "splits.json", learner.cohort.split)
-        with reported(run, tracker) as summary:
+        with reported(run, tracker) as summary, ranks.together(directory):
             tracker.save(directory / "config.toml", kind="config")
             tracker.save(directory / "splits.json", kind="split")
             trained = train(
@@ -121,6 +136,8 @@ def finetune(
                 tracker=tracker,
                 progress=progress,
                 state=state,
+                ranks=ranks,
+                scaler=learner.passes.gradient_scaler(),
             )
             metrics = _conclude(learner, trained, directory, tracker, summary)
     return FinetuneResult(directory=directory, metrics=metrics)
@@ -134,7 +151,10 @@ def _conclude(
     summary: dict[str, Value],
 ) -> dict[str, Any]:
     """Score the best epoch on every split, and write it all down."""
-    predictions = learner.predict_best(load_checkpoint(directory / "best_model.pt"))
+    best = load_checkpoint(directory / "best_model.pt") if learner.ranks.first else None
+    best = learner.ranks.told(best)
+    assert best is not None, "the first rank has written it"
+    predictions = learner.predict_best(best)
     scores = {name: score(one, learner.task) for name, one in predictions.items()}
     metrics = learner.final_metrics(trained, predictions, scores)
     # The tracker first: a disk that is full by now costs the files, not the figures.
@@ -147,8 +167,9 @@ def _conclude(
     for split in ("val", "test"):
         summary.update({f"best/{k}": v for k, v in _named(split, scores[split]).items()})
     tracker.save(directory / "best_model.pt", kind="checkpoint")
-    write_predictions(directory / "predictions.csv", predictions, learner.task)
-    write_json(directory / METRICS, metrics)
+    if learner.ranks.first:
+        write_predictions(directory / "predictions.csv", predictions, learner.task)
+        write_json(directory / METRICS, metrics)
     tracker.save(directory / "predictions.csv", kind="predictions")
     tracker.save(directory / METRICS, kind="metrics")
     return metrics
@@ -163,8 +184,11 @@ class _Finetuning:
         device: torch.device,
         pretrained: Checkpoint | None,
         cohort: Cohort,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.config = config
+        self.ranks = ranks
+        self.passes = EncoderPass(config.machine, device)
         self.device = device
         self.pretrained = pretrained
         self.cohort = cohort
@@ -180,11 +204,14 @@ class _Finetuning:
             device=device,
         )
         self.encoder = self._initial_encoder().to(device)
+        over_ranks(self.encoder, ranks)
+        if config.machine.compile:
+            compile_in_place(self.encoder, device)
         classifier = Classifier(
             config.encoder.width, len(self.task.classes), dropout=config.encoder.dropout
         )
         self.heads = nn.ModuleDict({"classifier": classifier}).to(device)
-        self.model = CycleClassifier(self.encoder, classifier)
+        self.model = CycleClassifier(self.encoder, classifier, passes=self.passes, ranks=ranks)
         self.weights = self._class_weights().to(device)
         self.epoch = 0
         self.seen: list[_Seen] = []
@@ -215,12 +242,23 @@ class _Finetuning:
 
     def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
         draw = Draw(self.config.seed, self.epoch)
-        windows = augmented(self.source, batch, self.config.augmentation, draw)
+        own = self.ranks.share(batch)
+        windows = augmented(self.source, own, self.config.augmentation, draw)
         labels = torch.from_numpy(self.labels[batch]).to(self.device)
         logits = self.model(windows)
         loss = F.cross_entropy(logits, labels, weight=self.weights)
         self.seen.append(_Seen(self.labels[batch], logits.detach(), loss.detach() * len(batch)))
         return loss
+
+    def after_step(self, done: float) -> None:
+        """Nothing follows a step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing beyond the encoder and the classifier."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to go on from."""
 
     def train_scores(self) -> dict[str, float]:
         """Over the cycles of the epoch, as the model saw them: augmented, mid-training."""

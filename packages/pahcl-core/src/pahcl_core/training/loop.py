@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.preparation import Progress
-from pahcl_core.errors import TrainingError
+from pahcl_core.errors import SettingError, TrainingError
 from pahcl_core.training.checkpoint import Checkpoint, save_checkpoint
 from pahcl_core.training.optimisation import Optimiser, OptimiserConfig
+from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.reporting import histograms
 from pahcl_core.training.resumption import (
     STATE,
@@ -28,7 +29,7 @@ from pahcl_core.training.resumption import (
     save_state,
 )
 from pahcl_core.training.settings import ScheduleConfig
-from pahcl_core.training.windows import batches, epoch_of, num_batches
+from pahcl_core.training.windows import Mix, batches, epoch_of, num_batches
 from pahcl_track import Outcome, Run, Tracker, Value
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,11 @@ class Learner(Protocol):
         ...
 
     def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
-        """The scalar to descend on for these cycles."""
+        """The scalar to descend on for these cycles; of several ranks, each computes all of it."""
+        ...
+
+    def after_step(self, done: float) -> None:
+        """Told once after every step of the optimiser, and which share of all steps that makes."""
         ...
 
     def train_scores(self) -> dict[str, float]:
@@ -70,6 +75,14 @@ class Learner(Protocol):
 
     def checkpoint(self, *, epoch: int, step: int) -> Checkpoint:
         """The model as it stands."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """After an epoch, what it takes to go on beyond the encoder, the heads and the epoch."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
         ...
 
 
@@ -120,6 +133,9 @@ def train(
     tracker: Tracker,
     progress: Progress,
     state: TrainingState | None = None,
+    mix: Mix | None = None,
+    ranks: Ranks = ALONE,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> Trained:
     """Train for all epochs; `directory/best_model.pt` is the best of them.
 
@@ -133,9 +149,13 @@ def train(
         progress: Shown the batches of each epoch.
         state: Where an earlier training of the same settings stood; this one goes on from there,
             and ends with the same bits as one that was never interrupted.
+        mix: What share of an epoch is of which collection, if not as they come.
+        ranks: The processes that train together. All call this, the first alone writes; a training
+            goes on with the same bits on as many ranks, and with nearly the same on others.
+        scaler: Of the loss, where gradients are in half precision.
 
     Raises:
-        SettingError: If the state is of a training on other data.
+        SettingError: If the state is of a training on other data, or another rank's data differ.
         TrainingError: If the loss is no longer a number.
     """
     descent = Optimiser(
@@ -143,6 +163,8 @@ def train(
         learner.heads,
         optimiser,
         num_steps=schedule.epochs * _steps_per_epoch(learner, schedule),
+        ranks=ranks,
+        scaler=scaler,
     )
     first, step, best_epoch, best_val = 1, 0, 0, dict[str, float]()
     if state is not None:
@@ -152,10 +174,14 @@ def train(
             heads=learner.heads,
             optimiser=descent,
             cycles=learner.cycles,
+            device=learner.device,
         )
+        learner.load_state_dict(state.learner)
         first, step = state.epoch + 1, state.step
         best_epoch, best_val = state.best_epoch, dict(state.best_val)
     data = data_digest(learner.cycles)
+    if ranks.told(data) != data:
+        raise SettingError(f"rank {ranks.rank} has read other recordings than rank 0")
     for epoch in range(first, schedule.epochs + 1):
         if schedule.patience and best_epoch and epoch - 1 - best_epoch >= schedule.patience:
             log.info("no epoch was better than %d for %d epochs", best_epoch, schedule.patience)
@@ -165,17 +191,24 @@ def train(
             learner.train_cycles,
             per_recording=schedule.cycles_per_recording,
             rng=np.random.default_rng([seed, epoch]),
+            mix=mix,
         )
+        ranks.align(learner.encoder, learner.heads)
         learner.begin_epoch(epoch)
-        step = _train_epoch(learner, descent, drawn, schedule, step, tracker, progress)
+        step = _train_epoch(learner, descent, drawn, schedule, step, tracker, progress, ranks)
         scores = learner.train_scores()
-        _require_number(scores, "train/loss", epoch, optimiser)
+        if ranks.first:  # the others hear of it
+            _require_number(scores, "train/loss", epoch, optimiser)
         val = learner.validate()
-        _require_number(val, "val/loss", epoch, optimiser)
+        if ranks.first:
+            _require_number(val, "val/loss", epoch, optimiser)
+        scores, val = ranks.told((scores, val))  # so that all decide alike
         if best_epoch == 0 or learner.rank(val) > learner.rank(best_val):
             best_epoch, best_val = epoch, val
         tracker.log({**scores, **val, "epoch": epoch, "best_epoch": best_epoch}, step=step)
         log.info("epoch %d/%d: %s", epoch, schedule.epochs, _line({**scores, **val}))
+        if not ranks.first:
+            continue
         if best_epoch == epoch:
             save_checkpoint(directory / "best_model.pt", learner.checkpoint(epoch=epoch, step=step))
         if schedule.checkpoint_every and epoch % schedule.checkpoint_every == 0:
@@ -191,6 +224,7 @@ def train(
                 best_val=best_val,
                 encoder=learner.encoder.state_dict(),
                 heads=learner.heads.state_dict(),
+                learner=learner.state_dict(),
                 optimiser=descent.state_dict(),
                 random=random_state(learner.device),
                 data=data,
@@ -207,6 +241,7 @@ def _train_epoch(
     step: int,
     tracker: Tracker,
     progress: Progress,
+    ranks: Ranks,
 ) -> int:
     """One pass over the cycles drawn; returns the step it ended at."""
     num_cycles, started = 0, time.perf_counter()
@@ -215,6 +250,7 @@ def _train_epoch(
         loss = learner.loss(batch)
         step += 1
         norms = descent.step(loss, step)
+        learner.after_step(step / descent.num_steps)
         num_cycles += len(batch)
         if step % schedule.log_every == 0:
             seconds = time.perf_counter() - started
@@ -228,7 +264,7 @@ def _train_epoch(
                 step=step,
             )
             num_cycles, started = 0, time.perf_counter()
-        if schedule.histogram_every and step % schedule.histogram_every == 0:
+        if schedule.histogram_every and step % schedule.histogram_every == 0 and ranks.first:
             tracker.log(_distributions(learner), step=step)
     return step
 

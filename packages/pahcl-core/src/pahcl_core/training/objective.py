@@ -3,22 +3,35 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor, nn
 
 from pahcl_core.losses.hierarchical import HierarchicalLoss, hierarchical_loss
+from pahcl_core.losses.momentum_contrast import Projections
 from pahcl_core.models.encoder import Embeddings
 from pahcl_core.models.heads import Projection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectiveConfig:
-    """What pretraining minimises: `cycle_weight · L_cycle + substructure_weight · L_sub`."""
+    """What pretraining minimises.
+
+    `cycle_weight · L_cycle + substructure_weight · L_sub + prediction_weight · L_prediction`.
+    """
 
     cycle_weight: float = 1.0
     substructure_weight: float = 0.5
+    prediction_weight: float = 0.0
+    """Of masked prediction (`training.prediction`)."""
+
+    hidden_share: float = 0.3
+    """Of the tokens, not shown to the encoder's blocks where there is something to predict."""
+
+    hidden_s: float = 0.128
+    """Length of a stretch of them, in seconds."""
+
     temperature: float = 0.1
-    """Of both losses; no unit."""
+    """Of both contrastive losses; no unit."""
 
     projection_size: int = 64
 
@@ -28,13 +41,75 @@ class ObjectiveConfig:
     exclude_same_person: bool = True
     """Other cycles of the same person are no negatives."""
 
+    substructures: Literal["physiology", 2, 4, 8] = "physiology"
+    """What is told apart within a cycle: its four phases, or so many equal parts of it."""
+
+    negatives: Literal["batch", "queue"] = "batch"
+    """What views are held against: one another, or keys of an encoder that follows the one that is
+    trained, of this batch and of earlier ones (`losses.momentum_contrast`)."""
+
+    queue_size: int = 1024
+    """Keys of cycles, each with those of its substructures; a cycle leaves two, one of a view."""
+
+    momentum: float = 0.99
+    """What the following encoder keeps of itself at each step."""
+
+    cycle_starts: float = 0.0
+    """Share of the training before which cycles weigh nothing, so that substructures come first."""
+
+    cycle_full: float = 0.0
+    """Share from which on they weigh `cycle_weight`; the weight rises linearly in between."""
+
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise ValueError(f"temperature must be positive, got {self.temperature}")
-        if min(self.cycle_weight, self.substructure_weight) < 0:
-            raise ValueError("cycle_weight and substructure_weight must be at least 0")
-        if self.cycle_weight + self.substructure_weight == 0:
-            raise ValueError("cycle_weight and substructure_weight must not both be 0")
+        weights = (self.cycle_weight, self.substructure_weight, self.prediction_weight)
+        if min(weights) < 0:
+            raise ValueError(
+                "cycle_weight, substructure_weight and prediction_weight must be at least 0"
+            )
+        if sum(weights) == 0:
+            raise ValueError(
+                "cycle_weight, substructure_weight and prediction_weight must not all be 0"
+            )
+        if not 0 <= self.hidden_share < 1:
+            raise ValueError(
+                f"hidden_share must be at least 0 and below 1, got {self.hidden_share}"
+            )
+        if self.hidden_s <= 0:
+            raise ValueError(f"hidden_s must be positive, got {self.hidden_s}")
+        if self.queue_size < 1:
+            raise ValueError(f"queue_size must be at least 1, got {self.queue_size}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be at least 0 and below 1, got {self.momentum}")
+        if not 0 <= self.cycle_starts <= self.cycle_full <= 1:
+            raise ValueError(
+                f"cycle_starts and cycle_full must rise from 0 to 1, got {self.cycle_starts} and "
+                f"{self.cycle_full}"
+            )
+        if self.cycle_full > 0 and min(self.cycle_weight, self.substructure_weight) == 0:
+            raise ValueError(
+                "cycle_full is for two losses: cycle_weight and substructure_weight must be above 0"
+            )
+
+    @property
+    def num_equal_parts(self) -> int:
+        """How many equal parts of a cycle its encoder is to pool; 0 for none."""
+        return 0 if self.substructures == "physiology" else self.substructures
+
+    @property
+    def num_substructures(self) -> int:
+        """Of a cycle."""
+        return self.num_equal_parts or 4
+
+    def cycle_weight_at(self, done: float) -> float:
+        """The weight of the cycle-level loss when so large a share of the training is done."""
+        if done >= self.cycle_full:
+            return self.cycle_weight
+        if done <= self.cycle_starts:
+            return 0.0
+        rise = (done - self.cycle_starts) / (self.cycle_full - self.cycle_starts)
+        return self.cycle_weight * rise
 
 
 class Objective(nn.Module):
@@ -49,32 +124,52 @@ class Objective(nn.Module):
         """
         super().__init__()
         self.config = config
+        self._substructure = "part" if config.num_equal_parts else "phase"
         self.heads = nn.ModuleDict(
             {
                 "cycle": Projection(width, config.projection_size),
-                "phase": Projection(width, config.projection_size),
+                self._substructure: Projection(width, config.projection_size),
             }
         )
 
     def forward(
-        self, first: Embeddings, second: Embeddings, person: Int64[Tensor, "batch"]
+        self,
+        first: Embeddings,
+        second: Embeddings,
+        person: Int64[Tensor, "batch"],
+        *,
+        done: float = 1.0,
     ) -> HierarchicalLoss:
-        """The loss between the two views.
+        """The loss between the two views, each the other's negatives.
 
         Args:
             first: One view of each cycle.
             second: The other, row-aligned.
             person: Who each cycle is of.
+            done: Share of the training that is done; 1 for the weights it ends with.
         """
-        of_cycle, of_phase = self.heads["cycle"], self.heads["phase"]
+        one, other = self.projected(first), self.projected(second)
         return hierarchical_loss(
-            of_cycle(first.cycle),
-            of_cycle(second.cycle),
-            of_phase(first.phases),
-            of_phase(second.phases),
-            valid=first.phase_valid & second.phase_valid,
+            one.cycle,
+            other.cycle,
+            one.parts,
+            other.parts,
+            valid=self.valid(first, second),
             person=person if self.config.exclude_same_person else None,
             temperature=self.config.temperature,
-            cycle_weight=self.config.cycle_weight,
+            cycle_weight=self.config.cycle_weight_at(done),
             substructure_weight=self.config.substructure_weight,
         )
+
+    def projected(self, embeddings: Embeddings) -> Projections:
+        """Where cycles, and those of their substructures that are told apart, are compared."""
+        parts = embeddings.parts if self.config.num_equal_parts else embeddings.phases
+        return Projections(
+            self.heads["cycle"](embeddings.cycle), self.heads[self._substructure](parts)
+        )
+
+    def valid(self, first: Embeddings, second: Embeddings) -> Bool[Tensor, "batch substructures"]:
+        """Which of those substructures are there in both views."""
+        if self.config.num_equal_parts:
+            return first.part_valid & second.part_valid
+        return first.phase_valid & second.phase_valid

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from pahcl_core.training.ranks import ALONE, Ranks
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptimiserConfig:
@@ -63,9 +65,23 @@ class Optimiser:
         config: OptimiserConfig,
         *,
         num_steps: int,
+        ranks: Ranks = ALONE,
+        scaler: torch.amp.GradScaler | None = None,
     ) -> None:
+        """Take the parameters.
+
+        Args:
+            encoder: Its own rate applies to it.
+            heads: What sits on it.
+            config: Rates, decay, and when they change.
+            num_steps: Steps in all.
+            ranks: Who else computes gradients of the same parameters.
+            scaler: Keeps gradients within the range of half precision; None where there is none.
+        """
         self._config = config
-        self._num_steps = num_steps
+        self._ranks = ranks
+        self._scaler = scaler
+        self.num_steps = num_steps
         self._encoder = [p for p in encoder.parameters() if p.requires_grad]
         self._heads = list(heads.parameters())
         self._peaks = (config.lr * config.encoder_lr_factor, config.lr)
@@ -78,16 +94,21 @@ class Optimiser:
         self._adamw = torch.optim.AdamW([group for group in groups if group["params"]])
 
     def state_dict(self) -> dict[str, Any]:
-        """AdamW's, to go on from."""
-        return self._adamw.state_dict()
+        """AdamW's and the scaler's, to go on from."""
+        state = self._adamw.state_dict()
+        return state if self._scaler is None else {**state, "scaler": self._scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self._adamw.load_state_dict(state)
+        if self._scaler is not None:
+            self._scaler.load_state_dict(state["scaler"])
+        self._adamw.load_state_dict(
+            {name: part for name, part in state.items() if name != "scaler"}
+        )
 
     def rates(self, step: int) -> dict[str, float]:
         """The learning rates at a step, by the names they are tracked under."""
-        share = rate_at(step, total=self._num_steps, warmup=self._config.warmup)
+        share = rate_at(step, total=self.num_steps, warmup=self._config.warmup)
         encoder = self._peaks[0] if self._encoder else 0.0
         return {"lr/encoder": share * encoder, "lr/classifier": share * self._peaks[1]}
 
@@ -95,14 +116,18 @@ class Optimiser:
         """Descend once.
 
         Args:
-            loss: Scalar.
+            loss: Scalar; of the whole batch, on every rank.
             step: From 1; sets the rates.
 
         Returns:
             The norms of the gradient before it was shortened, by the names they are tracked under.
+            Not a number where the scaler was too high: it is lowered, and the step left out.
         """
         self._adamw.zero_grad()
-        loss.backward()
+        (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+        self._ranks.average_gradients(self._encoder + self._heads)
+        if self._scaler is not None:
+            self._scaler.unscale_(self._adamw)
         norms = {
             "grad_norm/encoder": nn.utils.get_total_norm(_gradients(self._encoder)),
             "grad_norm/classifier": nn.utils.get_total_norm(_gradients(self._heads)),
@@ -113,7 +138,11 @@ class Optimiser:
         rates = self.rates(step)
         for group in self._adamw.param_groups:
             group["lr"] = rates[f"lr/{group['part']}"]
-        self._adamw.step()
+        if self._scaler is None:
+            self._adamw.step()
+        else:
+            self._scaler.step(self._adamw)
+            self._scaler.update()
         return norms
 
 

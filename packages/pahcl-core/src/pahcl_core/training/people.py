@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pahcl_core.data.collection import Collection, Problem, Subject
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.preparation import Progress
-from pahcl_core.data.readers import READERS, CollectionName
-from pahcl_core.data.splits import Split, having_labels, read_split, split_everyone
+from pahcl_core.data.readers import READERS, collection_of
+from pahcl_core.data.split_files import read_split
+from pahcl_core.data.splits import Split, having_labels, split_everyone
 from pahcl_core.data.store import prepare
 from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import DataError
@@ -45,8 +47,8 @@ class Cohort:
         return {"train": self.split.train, "val": self.split.val, "test": self.split.test}
 
 
-def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> Cohort:
-    """Read, segment and split a collection.
+def read_cohort(config: FinetuneConfig, progress: Progress) -> Cohort:
+    """Read, segment and split the collection of a task; who has no label of it is left out.
 
     The split depends on the persons, their labels, the fractions and the seed alone, not on the
     task: pretraining and every fine-tuning with the same seed leave the same persons out.
@@ -55,12 +57,53 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
         DataError: If the collection cannot be read, too much of it is damaged, or it is too small
             to split.
     """
-    reader = READERS[_collection_of(config)]
+    name = task_named(config.task).collection
+    collection, split = read_people(name, config.data_dir, config)
+    cohort = segmented(collection, split, config, progress)
+    labelled = _labelled(collection, READERS[name].labels)
+    cohort = replace(cohort, collection=labelled, split=_among(labelled.subjects, split))
+    tell(cohort)
+    return cohort
+
+
+def read_people(
+    name: str, root: Path, config: FinetuneConfig | PretrainConfig, *, is_alone: bool = True
+) -> tuple[Collection, Split]:
+    """Read who is in a collection, and deal them out.
+
+    Args:
+        name: Of the collection, as `collection_of` takes it.
+        root: Its folder.
+        config: How it is read and split.
+        is_alone: Whether the run has no other; see `read_split`.
+
+    Raises:
+        DataError: As `read_cohort`.
+    """
+    reader = READERS[collection_of(name)]
     collection = reader.read(
-        config.data_dir, strict=config.reading.strict, max_damaged=config.reading.max_damaged
+        root, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
-    labels = reader.labels
-    split = _split(collection, labels, config)
+    subjects = collection.subjects
+    if config.split.file is not None:
+        split = read_split(config.split.file, subjects, collection=name, is_alone=is_alone)
+        return collection, split
+    return collection, split_everyone(
+        subjects, labels=reader.labels, seed=config.seed, fractions=config.split.fractions
+    )
+
+
+def segmented(
+    collection: Collection,
+    split: Split,
+    config: FinetuneConfig | PretrainConfig,
+    progress: Progress,
+) -> Cohort:
+    """A collection that was read and dealt out, with its cycles from the store.
+
+    Raises:
+        DataError: If too much of it is damaged.
+    """
     cycles, found, _ = prepare(
         collection,
         config.signal,
@@ -69,22 +112,12 @@ def read_cohort(config: FinetuneConfig | PretrainConfig, progress: Progress) -> 
         progress=progress,
     )
     refuse_damage(collection, cycles, found, config.reading)
-    if isinstance(config, FinetuneConfig):
-        collection = _labelled(collection, labels)
-        split = _among(collection.subjects, split)
-    problems = (*collection.problems, *found)
-    _tell(problems)
-    log.info(
-        "read %d recordings of %d subjects (%s): %d cycles",
-        len(cycles.recordings), len(collection.subjects), collection.provenance, len(cycles),
-    )  # fmt: skip
-    return Cohort(collection=collection, cycles=cycles, split=split, problems=problems)
-
-
-def _collection_of(config: FinetuneConfig | PretrainConfig) -> CollectionName:
-    if isinstance(config, PretrainConfig):
-        return config.collection
-    return task_named(config.task).collection
+    return Cohort(
+        collection=collection,
+        cycles=cycles,
+        split=split,
+        problems=(*collection.problems, *found),
+    )
 
 
 def _labelled(collection: Collection, labels: Sequence[str]) -> Collection:
@@ -93,16 +126,6 @@ def _labelled(collection: Collection, labels: Sequence[str]) -> Collection:
     known = {subject.subject_id for subject in subjects}
     recordings = tuple(r for r in collection.recordings if r.subject_id in known)
     return replace(collection, subjects=subjects, recordings=recordings)
-
-
-def _split(
-    collection: Collection, labels: Sequence[str], config: FinetuneConfig | PretrainConfig
-) -> Split:
-    if config.split.file is not None:
-        return read_split(config.split.file, collection.subjects)
-    return split_everyone(
-        collection.subjects, labels=labels, seed=config.seed, fractions=config.split.fractions
-    )
 
 
 def _among(subjects: Sequence[Subject], split: Split) -> Split:
@@ -137,7 +160,9 @@ def refuse_damage(
         )
 
 
-def _tell(problems: Sequence[Problem]) -> None:
+def tell(cohort: Cohort, name: str = "the data") -> None:
+    """Log what was read, and of what could not be used the first things and the number."""
+    problems = cohort.problems
     for problem in problems:
         log.info("%s", problem)
     if problems:
@@ -145,4 +170,9 @@ def _tell(problems: Sequence[Problem]) -> None:
         more = len(problems) - _SHOWN_PROBLEMS
         rest = f"; and {more} more, in train.log" if more > 0 else ""
         things = "1 thing" if len(problems) == 1 else f"{len(problems)} things"
-        log.warning("%s in the data could not be used: %s%s", things, shown, rest)
+        log.warning("%s in %s could not be used: %s%s", things, name, shown, rest)
+    log.info(
+        "%s: read %d recordings of %d subjects (%s): %d cycles",
+        name, len(cohort.cycles.recordings), len(cohort.collection.subjects),
+        cohort.collection.provenance, len(cohort.cycles),
+    )  # fmt: skip

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from pahcl_core.config import to_dict, write_toml
+from pahcl_core.data.kept_memory import keep_memory
 from pahcl_core.data.preparation import Progress
-from pahcl_core.data.splits import write_split
+from pahcl_core.data.split_files import write_splits
+from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.device import reproducible, resolve_device
 from pahcl_core.training.loop import reported, train
-from pahcl_core.training.people import read_cohort
 from pahcl_core.training.pretraining import Pretraining
-from pahcl_core.training.reporting import Guarded
+from pahcl_core.training.ranks import joined
+from pahcl_core.training.reporting import Guarded, shown_by
 from pahcl_core.training.resumption import opened
 from pahcl_core.training.run_directory import METRICS, write_json
 from pahcl_core.training.settings import PretrainConfig
@@ -71,14 +73,25 @@ def pretrain(
     run = run or describe_pretrain(config)
     tracker = Guarded(tracker)
     device = resolve_device(config.device)
-    with opened(run, resume=resume) as (run, state), reproducible(config.seed):
+    if device.type == "cpu":
+        keep_memory()
+    with (
+        reproducible(config.seed, config.machine, device),
+        joined(device) as ranks,
+        opened(run, resume=resume, ranks=ranks) as (run, state),
+    ):
         directory = run.directory
-        if state is None:
+        tracker, progress = shown_by(ranks, tracker, progress)
+        begins = state is None and ranks.first
+        if begins:
             write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
-        learner = Pretraining(config, device, read_cohort(config, progress))
-        if state is None:
-            write_split(directory / "splits.json", learner.cohort.split)
-        with reported(run, tracker) as summary:
+        with ranks.one_then_others():
+            cohorts = read_cohorts(config, progress)
+        learner = Pretraining(config, device, cohorts, ranks)
+        if begins:
+            splits = {name: cohort.split for name, cohort in cohorts.by_name.items()}
+            write_splits(directory / "splits.json", splits, cohorts.val)
+        with reported(run, tracker) as summary, ranks.together(directory):
             tracker.save(directory / "config.toml", kind="config")
             tracker.save(directory / "splits.json", kind="split")
             trained = train(
@@ -90,12 +103,16 @@ def pretrain(
                 tracker=tracker,
                 progress=progress,
                 state=state,
+                mix=learner.mix,
+                ranks=ranks,
+                scaler=learner.passes.gradient_scaler(),
             )
             metrics = learner.final_metrics(trained)
             # The tracker first: a disk that is full by now costs the files, not the figures.
             summary.update({f"best/{name}": value for name, value in trained.best_val.items()})
             tracker.save(directory / "best_model.pt", kind="checkpoint")
-            write_json(directory / METRICS, metrics)
+            if ranks.first:
+                write_json(directory / METRICS, metrics)
             tracker.save(directory / METRICS, kind="metrics")
     return PretrainResult(
         directory=directory, checkpoint=directory / "best_model.pt", metrics=metrics

@@ -2,90 +2,191 @@
 
 Two cycles of one recording, each changed at random, are drawn together, and away from the cycles
 of other people: cycle-level InfoNCE. The same goes for each of the four phases: substructure-level
-InfoNCE. What is minimised is their weighted sum (`losses.hierarchical`).
+InfoNCE (`losses.hierarchical`). Beside it, or instead, it predicts sound that it was not shown
+(`training.prediction`). What is minimised is the weighted sum.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from pahcl_core.losses.hierarchical import HierarchicalLoss
-from pahcl_core.models.encoder import Encoder
-from pahcl_core.training.augmentation import augmented
+from pahcl_core.models.encoder import Embeddings, Encoder
+from pahcl_core.training.augmentation import augmented, moved
 from pahcl_core.training.checkpoint import Checkpoint
+from pahcl_core.training.cohorts import Cohorts
 from pahcl_core.training.draws import Draw
 from pahcl_core.training.loop import Trained
+from pahcl_core.training.machine import EncoderPass, compile_in_place
+from pahcl_core.training.momentum import MomentumContrast
+from pahcl_core.training.monitor import Monitor
 from pahcl_core.training.objective import Objective
-from pahcl_core.training.people import Cohort
+from pahcl_core.training.prediction import Prediction
+from pahcl_core.training.rank_layers import over_ranks
+from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_core.training.versions import versions
-from pahcl_core.training.windows import WindowSource, batches, epoch_of, pairs_of
+from pahcl_core.training.windows import Mix, Windows, WindowSource, batches, epoch_of, pairs_of
 
 _VALIDATION = 0  # the epoch whose random numbers validation always has; training counts from 1
+
+
+class Losses(NamedTuple):
+    """The weighted sum and its terms."""
+
+    total: Float[Tensor, ""]
+    cycle: Float[Tensor, ""]
+    substructure: Float[Tensor, ""]
+    prediction: Float[Tensor, ""] | None
+    """None where nothing is predicted."""
 
 
 class Pretraining:
     """An encoder, its projections and the loss between two views."""
 
-    def __init__(self, config: PretrainConfig, device: torch.device, cohort: Cohort) -> None:
+    def __init__(
+        self,
+        config: PretrainConfig,
+        device: torch.device,
+        cohorts: Cohorts,
+        ranks: Ranks = ALONE,
+    ) -> None:
         self.config = config
+        self.ranks = ranks
+        self.passes = EncoderPass(config.machine, device)
         self.device = device
-        self.cohort = cohort
-        self.cycles = cohort.cycles
-        split = cohort.split
-        self.train_ids = (
-            split.train if config.train_on == "train" else (*split.train, *split.val, *split.test)
-        )
-        self.train_cycles = cohort.cycles.of_subjects(self.train_ids)
-        self.val_cycles = cohort.cycles.of_subjects(split.val)
-        self.person = _cycle_persons(cohort)
+        self.cohorts = cohorts
+        self.cycles = cohorts.cycles
+        self.train_cycles = cohorts.cycles_of(cohorts.train)
+        self.val_cycles = cohorts.cycles_of(cohorts.val)
+        self.person = cohorts.person
+        weights = tuple(config.weights.get(name, 1.0) for name in cohorts.by_name)
+        self.mix = Mix(part=cohorts.collection, weights=weights) if config.weights else None
         self.source = WindowSource(
-            cohort.cycles,
+            cohorts.cycles,
             window_s=config.encoder.window_s,
             band_hz=(config.signal.low_hz, config.signal.high_hz),
             device=device,
         )
         self.encoder = Encoder(config.encoder, sample_rate=config.signal.sample_rate).to(device)
+        over_ranks(self.encoder, ranks)
+        if config.machine.compile:
+            compile_in_place(self.encoder, device)
         self.objective = Objective(config.objective, width=config.encoder.width).to(device)
         self.heads: nn.ModuleDict = self.objective.heads
+        self.prediction: Prediction | None = None
+        if config.objective.prediction_weight > 0:
+            self.prediction = Prediction(
+                self.source,
+                self.train_cycles,
+                width=config.encoder.width,
+                hidden_share=config.objective.hidden_share,
+                hidden_s=config.objective.hidden_s,
+            ).to(device)
+            self.heads = nn.ModuleDict({**self.heads, **self.prediction.heads})
+        self.momentum: MomentumContrast | None = None
+        if config.objective.negatives == "queue":
+            self.momentum = MomentumContrast(self.encoder, self.objective).to(device)
+        self.monitor = Monitor(
+            config.monitor,
+            self.objective,
+            cohorts,
+            cycles_per_recording=config.training.cycles_per_recording,
+        )
         self.epoch = 0
+        self.done = 0.0
         self.losses: list[Tensor] = []
+        self.cycle_weights: list[float] = []
 
     def begin_epoch(self, epoch: int) -> None:
         """Go into training mode for this epoch, and forget the losses before it."""
         self.epoch = epoch
+        self.done = (epoch - 1) / self.config.training.epochs
+        if self.momentum is not None:
+            self.ranks.align(self.momentum)
         self._set_training(True)
-        self.losses = []
+        self.losses, self.cycle_weights = [], []
 
     def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
         """The weighted sum, for these cycles and their partners."""
-        loss = self._hierarchical_loss(batch, self.epoch)
-        self.losses.append(torch.stack(loss).detach())
+        loss = self._losses(batch, self.epoch)
+        self.losses.append(_detached(loss))
+        self.cycle_weights.append(self.config.objective.cycle_weight_at(self.done))
         return loss.total
 
+    def after_step(self, done: float) -> None:
+        """Move the weights on, and let the follower and its queue come after."""
+        self.done = done
+        if self.momentum is not None:
+            self.momentum.after_step(self.encoder, self.objective)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The follower and its queue, if there is one."""
+        return {} if self.momentum is None else {"momentum": self.momentum.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with that follower and queue."""
+        if self.momentum is not None:
+            self.momentum.load_state_dict(state["momentum"])
+
     def train_scores(self) -> dict[str, float]:
-        """Mean losses of the epoch so far."""
-        return _means("train", self.losses)
+        """Mean losses of the epoch so far, and the mean weight of cycles where it changes."""
+        scores = _means("train", self.losses)
+        if self.config.objective.cycle_full > 0:
+            scores["train/cycle_weight"] = float(np.mean(self.cycle_weights))
+        return scores
 
     def validate(self) -> dict[str, float]:
-        """The same loss over the validation persons, with the same draws after every epoch."""
+        """The loss over the validation persons, with the same draws after every epoch.
+
+        Its weights are those that training ends with, its negatives those of the batch: what
+        another epoch has left in a queue would make it another loss.
+        """
         self._set_training(False)
+        scores = _means("val", self._validation_losses(self.val_cycles, watched=True))
+        scores |= self.monitor.scores(self._cycle_embeddings)
+        for name, cycles in self._val_cycles_by_name.items():
+            by_name = _means("val", self._validation_losses(cycles))
+            scores[f"val/loss/{name}"] = by_name["val/loss"]
+        return scores
+
+    @cached_property
+    def _val_cycles_by_name(self) -> dict[str, Int64[np.ndarray, "cycles"]]:
+        """Of each of several collections, where there are two persons to tell apart.
+
+        Their losses are over batches of one collection each, where the one over all is over mixed
+        ones: people of one collection are harder to tell apart than those of two.
+        """
+        cohorts = self.cohorts
+        if len(cohorts.by_name) == 1:
+            return {}
+        sides = {name: {name: numbers} for name, numbers in cohorts.val.items()}
+        return {
+            name.replace(":", "_"): cohorts.cycles_of(side)
+            for name, side in sides.items()
+            if len(cohorts.persons(side)) > 1
+        }
+
+    def _validation_losses(
+        self, cycles: Int64[np.ndarray, "cycles"], *, watched: bool = False
+    ) -> list[Tensor]:
+        """Of batches of these cycles, shown to the monitor or not."""
         drawn = epoch_of(
             self.cycles,
-            self.val_cycles,
+            cycles,
             per_recording=self.config.training.cycles_per_recording,
             rng=np.random.default_rng(self.config.seed),
         )
         with torch.no_grad():
-            losses = [
-                torch.stack(self._hierarchical_loss(batch, _VALIDATION))
+            return [
+                _detached(self._losses(batch, _VALIDATION, watched=watched))
                 for batch in batches(drawn, self.config.training.batch_size)
             ]
-        return _means("val", losses)
 
     def rank(self, val: Mapping[str, float]) -> tuple[float, ...]:
         """The lower the loss, the better."""
@@ -101,23 +202,82 @@ class Pretraining:
             heads={name: head.state_dict() for name, head in self.heads.items()},
             epoch=epoch,
             step=step,
-            persons=self.cohort.persons(self.train_ids),
-            provenance=self.cohort.collection.provenance,
+            persons=self.cohorts.persons(self.cohorts.train, self.cohorts.val),
+            provenance=self.cohorts.provenance,
         )
 
-    def _hierarchical_loss(self, batch: Int64[np.ndarray, "batch"], epoch: int) -> HierarchicalLoss:
+    def _losses(
+        self, batch: Int64[np.ndarray, "batch"], epoch: int, *, watched: bool = False
+    ) -> Losses:
         """Of a batch of cycles, each with its partner."""
         draws = (Draw(self.config.seed, epoch, view=0), Draw(self.config.seed, epoch, view=1))
-        partner = batch
+        own = self.ranks.share(batch)
+        partner = own
         if self.config.objective.positives == "same_recording":
-            partner = pairs_of(self.cycles, batch, draws[0])
-        first, second = (
-            self.encoder(*augmented(self.source, index, self.config.augmentation, draw))
-            for index, draw in zip((batch, partner), draws, strict=True)
+            partner = pairs_of(self.cycles, own, draws[0])
+        windows = (
+            augmented(self.source, own, self.config.augmentation, draws[0]),
+            augmented(self.source, partner, self.config.augmentation, draws[1]),
         )
-        person = torch.from_numpy(self.person[batch]).to(self.device)
-        loss: HierarchicalLoss = self.objective(first, second, person)
-        return loss
+        hidden = self._hidden(own, draws[0]), self._hidden(partner, draws[1])
+        shares = [
+            self._embedded_share(self.encoder, view, hidden=unseen)
+            for view, unseen in zip(windows, hidden, strict=True)
+        ]
+        first, second = (self._gathered(share) for share in shares)
+        person = torch.from_numpy(self.person[batch % len(self.person)]).to(self.device)
+        if watched:
+            self.monitor.see(first, second, person)
+        done = 1.0 if epoch == _VALIDATION else self.done
+        loss: HierarchicalLoss
+        if self.momentum is None or epoch == _VALIDATION:
+            loss = self.objective(first, second, person, done=done)
+        else:
+            loss = self.momentum.loss(
+                self.objective, windows, (first, second), person, done=done, embed=self._embedded
+            )
+        if self.prediction is None:
+            return Losses(*loss, prediction=None)
+        clean = [
+            moved(self.source, cycles, self.config.augmentation, draw)
+            for cycles, draw in zip((own, partner), draws, strict=True)
+        ]
+        by_cycle = self.ranks.gather(self.prediction(shares, hidden, clean))
+        predicted = by_cycle.mean()
+        total = loss.total + self.config.objective.prediction_weight * predicted
+        return Losses(total, loss.cycle, loss.substructure, predicted)
+
+    def _hidden(
+        self, cycles: Int64[np.ndarray, "rows"], draw: Draw
+    ) -> Bool[Tensor, "rows time"] | None:
+        """Tokens of these cycles that the encoder is not shown; None where it predicts nothing."""
+        if self.prediction is None:
+            return None
+        return self.prediction.hidden(torch.from_numpy(cycles).to(self.device), draw)
+
+    def _embedded(self, encoder: Encoder, windows: Windows) -> Embeddings:
+        """Of the whole batch, from the windows of this rank's share of it."""
+        return self._gathered(self._embedded_share(encoder, windows))
+
+    def _embedded_share(
+        self,
+        encoder: Encoder,
+        windows: Windows,
+        *,
+        hidden: Bool[Tensor, "rows time"] | None = None,
+    ) -> Embeddings:
+        """Of this rank's share of a batch."""
+        num_parts = self.config.objective.num_equal_parts
+        return self.passes(encoder, windows, num_parts=num_parts, hidden=hidden)
+
+    def _gathered(self, share: Embeddings) -> Embeddings:
+        """Those of all ranks, but for the tokens: no loss is between those of two cycles."""
+        pooled = (name for name in share._fields if name != "tokens")
+        return share._replace(**{name: self.ranks.gather(getattr(share, name)) for name in pooled})
+
+    def _cycle_embeddings(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
+        """Of cycles as they are."""
+        return self._embedded(self.encoder, self.source[self.ranks.share(batch)]).cycle
 
     def _set_training(self, mode: bool) -> None:
         self.encoder.train(mode)
@@ -126,37 +286,30 @@ class Pretraining:
     def final_metrics(self, trained: Trained) -> dict[str, Any]:
         """The content of `final_metrics.json`."""
         val = {name.replace("/", "_"): value for name, value in trained.best_val.items()}
+        collections = self.cohorts.account()
         return {
             "task": "pretrain",
             "unit": "cycle",
-            "provenance": self.cohort.collection.provenance,
+            "provenance": self.cohorts.provenance,
             "n": {"train": len(self.train_cycles), "val": len(self.val_cycles)},
-            "n_persons": len(self.cohort.persons(self.train_ids)),
+            "n_persons": len(self.cohorts.persons(self.cohorts.train)),
             "seed": self.config.seed,
             "best_epoch": trained.best_epoch,
             "selected_by": "val_loss",
             **val,
-            "not_used": len(self.cohort.problems),
+            "not_used": sum(part["not_used"] for part in collections.values()),
+            "collections": collections,
             "versions": versions(),
         }
 
 
-def _cycle_persons(cohort: Cohort) -> Int64[np.ndarray, "cycles"]:
-    """A number for the person each cycle is of."""
-    person_of = {s.subject_id: s.person_id for s in cohort.collection.subjects}
-    names = sorted(set(person_of.values()))
-    number = {name: position for position, name in enumerate(names)}
-    by_recording = [number[person_of[r.subject_id]] for r in cohort.cycles.recordings]
-    persons: Int64[np.ndarray, "cycles"] = np.array(by_recording, dtype=np.int64)[
-        cohort.cycles.recording
-    ]
-    return persons
+def _detached(losses: Losses) -> Float[Tensor, "terms"]:
+    """Those that there are, for `_means`."""
+    return torch.stack([term for term in losses if term is not None]).detach()
 
 
 def _means(split: str, losses: list[Tensor]) -> dict[str, float]:
-    total, cycle, substructure = torch.stack(losses).mean(dim=0).tolist()
-    return {
-        f"{split}/loss": total,
-        f"{split}/cycle_loss": cycle,
-        f"{split}/substructure_loss": substructure,
-    }
+    """By the names they are tracked under; the last term only where something is predicted."""
+    names = ("loss", "cycle_loss", "substructure_loss", "prediction_loss")
+    means = torch.stack(losses).mean(dim=0).tolist()
+    return {f"{split}/{name}": value for name, value in zip(names, means, strict=False)}

@@ -8,7 +8,17 @@ import numpy as np
 from jaxtyping import Float64
 from torch import Tensor
 
-from pahcl_track import Histogram, Outcome, Run, Tracker, TrackingRequired, Value
+from pahcl_core.data.preparation import Progress
+from pahcl_core.training.ranks import Ranks
+from pahcl_track import (
+    Histogram,
+    NullTracker,
+    Outcome,
+    Run,
+    Tracker,
+    TrackingRequired,
+    Value,
+)
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +62,13 @@ class Guarded:
             if not self._warned:
                 log.warning(message, what, error, exc_info=error)
             self._warned = True
+
+
+def shown_by(ranks: Ranks, tracker: Tracker, progress: Progress) -> tuple[Tracker, Progress]:
+    """These two on the first rank; on the others, what shows nothing."""
+    if ranks.first:
+        return tracker, progress
+    return NullTracker(), lambda items, total: items
 
 
 def histograms(prefix: str, tensors: Iterable[tuple[str, Tensor | None]]) -> dict[str, Histogram]:

@@ -19,11 +19,12 @@ from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.training.checkpoint import read_content, save_content
 from pahcl_core.training.optimisation import Optimiser
+from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.run_directory import METRICS, resumed_directory, run_directory
 from pahcl_track import Run
 
 STATE = "resume.pt"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +39,9 @@ class TrainingState:
     best_val: Mapping[str, float]
     encoder: Mapping[str, Tensor]
     heads: Mapping[str, Tensor]
+    learner: Mapping[str, Any]
+    """What else the learner goes on with."""
+
     optimiser: Mapping[str, Any]
     random: Mapping[str, Any]
     """States of torch's generators, by device."""
@@ -47,8 +51,12 @@ class TrainingState:
 
 
 @contextlib.contextmanager
-def opened(run: Run, *, resume: bool) -> Iterator[tuple[Run, TrainingState | None]]:
+def opened(
+    run: Run, *, resume: bool, ranks: Ranks = ALONE
+) -> Iterator[tuple[Run, TrainingState | None]]:
     """Hold the directory of a run that begins or goes on; `resume.pt` is removed at its end.
+
+    Of several ranks the first holds it, and tells the others what it has found.
 
     Yields:
         The run, with the step that it goes on from, and where it stood.
@@ -57,6 +65,17 @@ def opened(run: Run, *, resume: bool) -> Iterator[tuple[Run, TrainingState | Non
         SettingError: As `run_directory`; if there is no run to go on with, or it is complete.
         DataError: If the file that says where it stood is damaged.
     """
+    if not ranks.first:
+        nothing: tuple[Run, TrainingState | None] = (run, None)
+        yield ranks.told(nothing)
+        return
+    with _opened_here(run, resume=resume) as found:
+        yield ranks.told(found)
+
+
+@contextlib.contextmanager
+def _opened_here(run: Run, *, resume: bool) -> Iterator[tuple[Run, TrainingState | None]]:
+    """As `opened`, on the rank that holds it."""
     if not resume:
         with run_directory(run.directory) as fresh:
             yield run, None
@@ -109,10 +128,10 @@ def data_digest(cycles: CycleSet) -> str:
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """Of torch's generators on the host and on the device."""
+    """Of torch's generators on the host and on the device; they are the same on every rank."""
     states: dict[str, Any] = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state_all()
+        states["cuda"] = torch.cuda.get_rng_state(device)
     return states
 
 
@@ -123,6 +142,7 @@ def restore(
     heads: nn.Module,
     optimiser: Optimiser,
     cycles: CycleSet,
+    device: torch.device,
 ) -> None:
     """Put a training back to where it stood.
 
@@ -138,5 +158,5 @@ def restore(
     heads.load_state_dict(dict(state.heads))
     optimiser.load_state_dict(dict(state.optimiser))
     torch.set_rng_state(state.random["cpu"])
-    if "cuda" in state.random and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state.random["cuda"])
+    if "cuda" in state.random and device.type == "cuda":
+        torch.cuda.set_rng_state(state.random["cuda"], device)

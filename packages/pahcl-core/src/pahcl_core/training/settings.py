@@ -1,15 +1,20 @@
 """Everything that changes the result of a run; `config.toml` is one of these, written out."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pahcl_core.data.preparation import SignalConfig
-from pahcl_core.data.readers import MAX_DAMAGED, CollectionName
+from pahcl_core.data.readers import MAX_DAMAGED, CollectionName, collection_of
 from pahcl_core.data.splits import FRACTIONS, SEED
 from pahcl_core.data.tasks import task_named
+from pahcl_core.errors import closest
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.augmentation import AugmentationConfig
+from pahcl_core.training.machine import MachineConfig
+from pahcl_core.training.nearest_neighbours import MonitorConfig
 from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.optimisation import OptimiserConfig
 
@@ -168,6 +173,7 @@ class FinetuneConfig(_Stored):
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     training: ScheduleConfig = field(default_factory=ScheduleConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    machine: MachineConfig = field(default_factory=MachineConfig)
 
     def __post_init__(self) -> None:
         task_named(self.task)
@@ -190,13 +196,16 @@ class FinetuneConfig(_Stored):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PretrainConfig(_Stored):
-    """A pretraining run. Labels are read for one purpose: to deal out the same split."""
+    """A pretraining run. Labels are read to deal out the same split, and for `monitor.task`."""
 
-    data_dir: Path
-    """The collection as downloaded."""
+    data: Mapping[str, Path]
+    """The collections as downloaded, by name: `circor`, `physionet2016`, `pascal`, and `folder` or
+    `folder:clinic_a` for one's own recordings."""
 
-    collection: CollectionName = "circor"
-    """Which one it is."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """How often a collection's cycles are drawn, against what is its share: 2 for twice as often
+    as those of a collection with 1, which is what one has that is not named. How many cycles an
+    epoch draws in all does not depend on it; see `windows.Mix`."""
 
     output_dir: Path = Path("outputs")
     experiment_name: str = "pretrain"
@@ -213,6 +222,9 @@ class PretrainConfig(_Stored):
     train_on: Literal["train", "all"] = "train"
     """Leave out whom a fine-tuning with this seed validates and tests on, or use everyone."""
 
+    validation_share: float = 0.1
+    """Of the persons so used, in each collection: kept for the validation loss, not trained on."""
+
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     signal: SignalConfig = field(default_factory=SignalConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -221,6 +233,36 @@ class PretrainConfig(_Stored):
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     training: ScheduleConfig = field(default_factory=ScheduleConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    machine: MachineConfig = field(default_factory=MachineConfig)
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise ValueError("data names no collection")
+        folders: dict[Path, str] = {}
+        for name, path in self.data.items():
+            collection_of(name)
+            other = folders.setdefault(path.resolve(), name)
+            if other != name:
+                raise ValueError(f"{other} and {name} are the same folder, {path}")
+        for name, weight in self.weights.items():
+            if name not in self.data:
+                given = ", ".join(self.data)
+                near = closest(name, self.data)
+                raise ValueError(f"weights.{name}: no such collection is given{near}; only {given}")
+            if not 0 < weight < math.inf:
+                raise ValueError(f"weights.{name} must be positive, got {weight}")
+        if self.monitor.task:
+            collection = task_named(self.monitor.task).collection
+            if collection not in self.data:
+                raise ValueError(
+                    f"monitor.task = {self.monitor.task!r} is about {collection}, which is not "
+                    f"pretrained on; only {', '.join(self.data)}"
+                )
+        if not 0 < self.validation_share < 1:
+            raise ValueError(
+                f"validation_share must lie between 0 and 1, got {self.validation_share}"
+            )
 
     @property
     def name(self) -> str:

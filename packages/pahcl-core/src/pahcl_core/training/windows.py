@@ -1,6 +1,8 @@
 """Batches: windows of sound gathered by index from the packed signal, on the device."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +47,7 @@ class WindowSource:
         self._window = torch.arange(self.num_samples, device=device)
         self._samples = torch.from_numpy(cycles.samples).to(device)
         self._bounds = torch.from_numpy(cycles.bounds).to(device)
+        self._num_cycles = len(cycles)
         self._first = torch.from_numpy(cycles.offsets[cycles.recording]).to(device)
         self._last = torch.from_numpy(cycles.offsets[cycles.recording + 1]).to(device)
 
@@ -63,13 +66,13 @@ class WindowSource:
         What lies outside of the recording is silence: a window never shows another recording.
 
         Args:
-            cycle: Which cycles.
+            cycle: Which cycles; a number beyond the last is as `epoch_of` means it.
             shift: Samples of the window from S1 to its start; negative to start before.
             stretch: How many times as long everything lasts, S1 staying where it is; None for 1.
                 Values between samples are interpolated, bounds are rounded to samples. Systole and
                 diastole change alike, where a heart that beats faster shortens diastole more.
         """
-        index = torch.from_numpy(cycle).to(self.device)
+        index = torch.from_numpy(cycle % self._num_cycles).to(self.device)
         place = self._window + shift.to(self.device)[:, None]  # (B, N), from S1 on
         onset = self._bounds[index, :1]
         bounds = self._bounds[index] - onset
@@ -117,24 +120,90 @@ class WindowSource:
         return samples
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mix:
+    """What share of an epoch is of which collection."""
+
+    part: Int64[np.ndarray, "cycles"]
+    """Which collection each cycle of a `CycleSet` is of."""
+
+    weights: tuple[float, ...]
+    """Of each collection; positive."""
+
+    def counts(self, without: Int64[np.ndarray, "parts"]) -> list[int]:
+        """How many cycles of each collection make an epoch.
+
+        As many in all as without weights, and of each in proportion to its weight times what it
+        has without: whole numbers by largest remainder, the first collection where two are equal.
+
+        Args:
+            without: How many there would be without weights.
+        """
+        shares = [
+            Fraction(weight) * int(n) for weight, n in zip(self.weights, without, strict=True)
+        ]
+        quotas = [share * int(without.sum()) / sum(shares) for share in shares]
+        counts = [int(quota) for quota in quotas]
+        by_remainder = sorted(range(len(quotas)), key=lambda i: counts[i] - quotas[i])
+        for i in by_remainder[: int(without.sum()) - sum(counts)]:
+            counts[i] += 1
+        return counts
+
+
 def epoch_of(
     cycles: CycleSet,
     chosen: Int64[np.ndarray, "chosen"],
     *,
     per_recording: int,
     rng: np.random.Generator,
+    mix: Mix | None = None,
 ) -> Int64[np.ndarray, "drawn"]:
     """Indices of one epoch, shuffled: at most `per_recording` cycles of each recording.
 
     Without the limit a long recording would weigh more than a short one.
+
+    Args:
+        cycles: Those there are.
+        chosen: Those to draw from.
+        per_recording: The limit.
+        rng: What the result depends on, besides.
+        mix: Draw as many of each collection as it says (`Mix.counts`), and as evenly over the
+            collection's recordings as they have cycles: a second one of none before a first one
+            of all, and so on. Once there are no more, each is drawn again, as the index plus
+            `len(cycles)`, then plus twice that: the same cycle with other random numbers, so that
+            it is seen in other views.
     """
     shuffled = rng.permutation(chosen)
     recording = cycles.recording[shuffled]
     order = np.argsort(recording, kind="stable")
     ordered = recording[order]
-    rank = np.arange(len(ordered)) - np.searchsorted(ordered, ordered)
-    drawn = np.sort(order[rank < per_recording])  # back into the shuffled order
-    result: Int64[np.ndarray, "drawn"] = shuffled[drawn]
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(ordered)) - np.searchsorted(ordered, ordered)
+    within = rank < per_recording
+    result: Int64[np.ndarray, "drawn"] = shuffled[within]
+    if mix is None:
+        return result
+    part, taken = mix.part[shuffled], []
+    without = np.bincount(part[within], minlength=len(mix.weights))
+    for number, count in enumerate(mix.counts(without)):
+        there = np.flatnonzero(part == number)
+        evenly = shuffled[there[np.argsort(rank[there], kind="stable")]]
+        again, place = np.divmod(np.arange(count), max(1, len(evenly)))
+        taken.append(evenly[place] + again * len(cycles))
+    result = rng.permutation(np.concatenate(taken))
+    return result
+
+
+def spread_over(
+    cycles: CycleSet, chosen: Int64[np.ndarray, "chosen"], per_recording: int
+) -> Int64[np.ndarray, "spread"]:
+    """At most so many of each recording, as far from one another and from its ends as can be."""
+    _, first, count = np.unique(cycles.recording[chosen], return_index=True, return_counts=True)
+    taken = []
+    for start, number in zip(first, count, strict=True):
+        some = min(per_recording, number)
+        taken.append(start + (2 * np.arange(some) + 1) * number // (2 * some))
+    result: Int64[np.ndarray, "spread"] = chosen[np.concatenate(taken)] if taken else chosen
     return result
 
 
@@ -153,14 +222,20 @@ def num_batches(num_cycles: int, batch_size: int) -> int:
 def pairs_of(
     cycles: CycleSet, anchor: Int64[np.ndarray, "batch"], draw: Draw
 ) -> Int64[np.ndarray, "batch"]:
-    """For each cycle another one of the same recording, or itself where there is no other."""
-    recording = cycles.recording[anchor]
+    """For each cycle another one of the same recording, or itself where there is no other.
+
+    That of an index beyond the last, which `epoch_of` has for a cycle drawn again, is, too.
+    """
+    again, cycle = np.divmod(anchor, len(cycles))
+    recording = cycles.recording[cycle]
     first = np.searchsorted(cycles.recording, recording, side="left")
     count = np.searchsorted(cycles.recording, recording, side="right") - first
     streams = draw.streams(torch.from_numpy(anchor))
     place = uniforms(streams[:, Purpose.PARTNER], 1)[:, 0].numpy()
     step = 1 + np.floor(place * np.maximum(count - 1, 0)).astype(np.int64)
-    result: Int64[np.ndarray, "batch"] = first + (anchor - first + step) % count
+    result: Int64[np.ndarray, "batch"] = (
+        first + (cycle - first + step) % count + again * len(cycles)
+    )
     return result
 
 

@@ -1,0 +1,118 @@
+"""The linear probe: everyone is scored once, by people they are not among."""
+
+import numpy as np
+import pytest
+import torch
+
+from pahcl_core.data.tasks import TASKS
+from pahcl_core.errors import DataError
+from pahcl_core.models.encoder import Encoder, EncoderConfig
+from pahcl_core.training.evaluation import score
+from pahcl_core.training.probe import linear_probe, recording_embeddings
+from pahcl_core.training.windows import WindowSource
+
+MURMUR = TASKS["circor_murmur"]
+OUTCOME = TASKS["circor_outcome"]
+
+
+@pytest.fixture
+def cohort(make_cohort):
+    """Thirty people, ten of each class, with two recordings each."""
+    classes = ("Absent", "Present", "Unknown")
+    return make_cohort(train=classes * 6, val=classes * 2, test=classes * 2)
+
+
+def classes_of(cohort, task):
+    return np.array([task.class_index(r.labels[task.label]) for r in cohort.cycles.recordings])
+
+
+def test_embeddings_that_tell_the_class_are_all_it_takes(cohort):
+    told = np.eye(3)[classes_of(cohort, MURMUR)]
+    noise = np.random.default_rng(0).normal(size=(60, 5))
+
+    said = linear_probe(np.arange(60), np.hstack([told, noise]), cohort, MURMUR, seed=0)
+
+    assert len(said.subjects) == 30
+    assert score(said, MURMUR).values["auroc"] == 1.0
+    assert score(said, MURMUR).values["accuracy"] == 1.0
+
+
+def test_embeddings_that_tell_the_person_are_of_no_use(cohort):
+    """They would be, were one of a person's two recordings learnt from and the other foretold."""
+    persons = np.repeat(np.eye(30), 2, axis=0)
+
+    said = [linear_probe(np.arange(60), persons, cohort, OUTCOME, seed=s) for s in range(5)]
+
+    areas = [score(one, OUTCOME).values["auroc"] for one in said]
+    assert np.mean(areas) < 0.6
+
+
+def test_whoever_is_foretold_was_not_learnt_from(cohort, mocker):
+    rows = np.arange(60.0)[:, None]
+    model = mocker.patch("pahcl_core.training.probe._regression").return_value
+    model.classes_ = np.arange(3)
+    model.fit.return_value = model
+    model.predict_proba.side_effect = lambda some: np.full((len(some), 3), 1 / 3)
+
+    linear_probe(np.arange(60), rows, cohort, MURMUR, seed=0)
+
+    foretold = []
+    for fit, predict in zip(model.fit.mock_calls, model.predict_proba.mock_calls, strict=True):
+        learnt = set(fit.args[0][:, 0].astype(int) // 2)  # person k has rows 2 k and 2 k + 1
+        asked = set(predict.args[0][:, 0].astype(int) // 2)
+        assert not learnt & asked
+        assert len(learnt | asked) == 30
+        foretold += predict.args[0][:, 0].tolist()
+    assert sorted(foretold) == list(range(60))
+
+
+def test_recordings_become_patients_as_the_task_has_it(cohort, mocker):
+    """A murmur heard in one of two recordings is a murmur; cycles are counted."""
+    model = mocker.patch("pahcl_core.training.probe._regression").return_value
+    model.classes_ = np.arange(3)
+    model.fit.return_value = model
+    model.predict_proba.side_effect = lambda some: np.array(
+        [[0.1, 0.9, 0.0] if row % 2 else [0.8, 0.1, 0.1] for row in some[:, 0].astype(int)]
+    )
+
+    said = linear_probe(np.arange(60), np.arange(60.0)[:, None], cohort, MURMUR, seed=0)
+
+    assert (said.probabilities.argmax(axis=1) == MURMUR.class_index("Present")).all()
+    assert said.num_recordings.tolist() == [2] * 30
+    assert said.num_cycles.tolist() == [8] * 30
+
+
+def test_folds_are_the_same_for_any_embeddings_and_others_for_another_seed(cohort):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 4))
+
+    one, again, other = (
+        linear_probe(np.arange(60), rows, cohort, MURMUR, seed=seed).probabilities
+        for seed in (0, 0, 1)
+    )
+
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_a_class_of_fewer_persons_than_folds_is_refused(make_cohort):
+    cohort = make_cohort(train=("Absent", "Present", "Unknown") * 2)
+
+    with pytest.raises(DataError, match="circor_murmur: 4 persons with 'Absent'"):
+        linear_probe(np.arange(24), np.zeros((24, 2)), cohort, MURMUR, seed=0)
+
+
+def test_a_recording_is_the_mean_of_its_cycles(cohort):
+    config = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024)
+    torch.manual_seed(0)
+    encoder = Encoder(config, sample_rate=500).train()
+    source = WindowSource(
+        cohort.cycles, window_s=1.024, band_hz=(25.0, 200.0), device=torch.device("cpu")
+    )
+
+    recordings, rows = recording_embeddings(encoder, source, cohort)
+
+    assert recordings.tolist() == list(range(60))
+    with torch.no_grad():
+        cycles = encoder.eval()(*source[np.arange(8, 12)]).cycle.double().numpy()
+    np.testing.assert_allclose(rows[2], cycles.mean(axis=0), rtol=1e-5, atol=1e-7)
