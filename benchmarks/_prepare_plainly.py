@@ -1,6 +1,7 @@
 """What the original PA-HCL does with a recording, step by step, with NumPy and SciPy.
 
-Written from the description of its steps and defaults: read, bring to 5 kHz, band-pass 25–400 Hz
+Its steps and defaults are those of the public code (github.com/dunkmonkey/PA-HCL, 0f725324),
+written anew, less a peak finder that it falls back on: read, bring to 5 kHz, band-pass 25–400 Hz
 forwards and backwards, scale, Shannon energy every 10 ms, its peaks taken for the beginnings of
 cycles, each cycle fitted to 0.8 s, judged by its signal-to-noise ratio (a Welch spectrum) and its
 share of near-zeros, and saved to a file of its own. Each step is the one call that SciPy has for

@@ -10,17 +10,16 @@ Then the store is compared, byte for byte, with that of a process that nobody di
 
 import argparse
 import hashlib
-import os
 import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from _checks import Check, real_data, report
+from _kills import mark_children, orphans
 
 _PROGRAM = """
 import sys
@@ -36,8 +35,6 @@ collection = replace(collection, recordings=collection.recordings[:count])
 print("ready", flush=True)
 prepare(collection, SignalConfig(cycles="segmentation"), store=store, num_workers=2)
 """
-_MARK = f"PAHCL_PREPARE_KILLS={os.getpid()}"  # in the environment of every process begun here
-_GRACE_S = 20.0  # for workers to notice that nobody waits for them
 
 
 def main() -> int:
@@ -54,7 +51,7 @@ def main() -> int:
     if data is None:
         return 0
     rng = random.Random(options.seed)
-    os.environ.update([_MARK.split("=")])
+    mark_children()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", _PROGRAM, str(data / "circor")]
         count = str(options.recordings)
@@ -78,7 +75,7 @@ def main() -> int:
             different += _content(store) != wanted
             unfinished += sum(1 for _ in store.glob(".*.unfinished"))
             left_over += sum(1 for path in store.rglob("*.part"))
-    orphans = _orphans()
+    alive = orphans()
     lines = [
         f"{kills} kills in {rounds} rounds of {options.recordings} recordings; one left alone "
         f"took {whole_s:.1f} s"
@@ -87,7 +84,7 @@ def main() -> int:
         Check(name="rounds that ended with another store", value=different, most=0),
         Check(name="unfinished collections left", value=unfinished, most=0),
         Check(name="parts left", value=left_over, most=0),
-        Check(name="workers that did not end", value=orphans, most=0),
+        Check(name="workers that did not end", value=alive, most=0),
     ]
     return report(checks, as_json=options.json, table="\n".join(lines))
 
@@ -116,20 +113,6 @@ def _content(store: Path) -> dict[str, str]:
         f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     }
-
-
-def _orphans() -> int:
-    """Processes of this benchmark that are still there after some grace; Linux only."""
-    until = time.monotonic() + _GRACE_S
-    own = str(os.getpid())
-    while True:
-        found = 0
-        for one in Path("/proc").glob("[0-9]*/environ"):
-            with suppress(OSError):
-                found += one.parent.name != own and _MARK.encode() in one.read_bytes()
-        if not found or time.monotonic() > until:
-            return found
-        time.sleep(0.5)
 
 
 if __name__ == "__main__":

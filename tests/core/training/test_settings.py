@@ -69,7 +69,7 @@ def pretrain_settings(**changes) -> PretrainConfig:
         (
             ObjectiveConfig,
             {"cycle_weight": 0.0, "substructure_weight": 0.0},
-            "cycle_weight and substructure_weight must not both be 0",
+            "cycle_weight, substructure_weight and prediction_weight must not all be 0",
         ),
     ],
 )

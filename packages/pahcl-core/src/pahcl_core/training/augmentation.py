@@ -14,6 +14,7 @@ Source:
 import math
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -107,25 +108,34 @@ def augmented(
         config: What may change, and how much.
         draw: Which random numbers; the same ones change a cycle in the same way.
     """
+    return view_of(source, cycle, config, draw).changed
+
+
+class View(NamedTuple):
+    """Windows before and after what changes the sound in them."""
+
+    clean: Windows
+    """Only moved and stretched."""
+
+    changed: Windows
+
+
+def view_of(
+    source: WindowSource,
+    cycle: Int64[np.ndarray, "batch"],
+    config: AugmentationConfig,
+    draw: Draw,
+) -> View:
+    """What `augmented` makes of these cycles, and what it makes it of."""
     views = _Views(source, cycle, config, draw)
-    samples, bounds = views.moved()
-    samples = views.with_respiration(samples)
+    clean = views.moved()
+    samples = views.with_respiration(clean.samples)
     samples = views.with_gain(samples)
     samples = views.with_noise(samples)
     samples = views.with_band_noise(samples)
     samples = views.with_frequency_mask(samples)
     samples = views.with_mask(samples)
-    return Windows(samples, bounds)
-
-
-def moved(
-    source: WindowSource,
-    cycle: Int64[np.ndarray, "batch"],
-    config: AugmentationConfig,
-    draw: Draw,
-) -> Windows:
-    """What `augmented` shows of these cycles before it changes anything but where things are."""
-    return _Views(source, cycle, config, draw).moved()
+    return View(clean, Windows(samples, clean.bounds))
 
 
 class _Views:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pahcl_core.losses.hierarchical import HierarchicalLoss
 from pahcl_core.models.encoder import Embeddings, Encoder
-from pahcl_core.training.augmentation import augmented, moved
+from pahcl_core.training.augmentation import view_of
 from pahcl_core.training.checkpoint import Checkpoint
 from pahcl_core.training.cohorts import Cohorts
 from pahcl_core.training.draws import Draw
@@ -215,10 +215,11 @@ class Pretraining:
         partner = own
         if self.config.objective.positives == "same_recording":
             partner = pairs_of(self.cycles, own, draws[0])
-        windows = (
-            augmented(self.source, own, self.config.augmentation, draws[0]),
-            augmented(self.source, partner, self.config.augmentation, draws[1]),
-        )
+        views = [
+            view_of(self.source, cycles, self.config.augmentation, draw)
+            for cycles, draw in zip((own, partner), draws, strict=True)
+        ]
+        windows = (views[0].changed, views[1].changed)
         hidden = self._hidden(own, draws[0]), self._hidden(partner, draws[1])
         shares = [
             self._embedded_share(self.encoder, view, hidden=unseen)
@@ -238,10 +239,7 @@ class Pretraining:
             )
         if self.prediction is None:
             return Losses(*loss, prediction=None)
-        clean = [
-            moved(self.source, cycles, self.config.augmentation, draw)
-            for cycles, draw in zip((own, partner), draws, strict=True)
-        ]
+        clean = [view.clean for view in views]
         by_cycle = self.ranks.gather(self.prediction(shares, hidden, clean))
         predicted = by_cycle.mean()
         total = loss.total + self.config.objective.prediction_weight * predicted

@@ -83,7 +83,7 @@ def _opened_here(run: Run, *, resume: bool) -> Iterator[tuple[Run, TrainingState
         return
     directory = run.directory
     state = load_state(directory)
-    if (directory / METRICS).exists():
+    if (directory / METRICS).exists() and state is None:  # a state goes last of all
         raise SettingError(f"{directory}: this run is complete; there is nothing to resume")
     with resumed_directory(directory) as same:
         yield replace(run, resumed_from_step=0 if state is None else state.step), state

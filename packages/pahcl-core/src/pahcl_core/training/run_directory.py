@@ -27,6 +27,8 @@ _LOGGERS = ("pahcl_core", "pahcl_track")
 def resumed_directory(path: Path) -> Iterator[Path]:
     """Hold the directory of a run that is gone on with; its log is gone on with, too.
 
+    What a process that was killed has left half written is removed.
+
     Raises:
         SettingError: If another process is writing a run there, or it cannot be written to.
     """
@@ -37,6 +39,7 @@ def resumed_directory(path: Path) -> Iterator[Path]:
     with stream:
         if not _lock(stream):
             raise _in_use(path)
+        _remove_scratch(path)
         with _logged_to(stream):
             yield path
 
@@ -92,6 +95,12 @@ def _logged_to(stream: IO[str]) -> Iterator[None]:
         for name, level in levels.items():
             logging.getLogger(name).removeHandler(handler)
             logging.getLogger(name).setLevel(level)
+
+
+def _remove_scratch(path: Path) -> None:
+    """Files that `write_atomically` and `write_toml` had begun; their writer is no more."""
+    for scratch in path.glob(".*.tmp"):
+        scratch.unlink(missing_ok=True)
 
 
 def _set_aside(path: Path) -> Path | None:
