@@ -90,7 +90,8 @@ def merge(
     """
     store.mkdir(parents=True, exist_ok=True)
     with FileLock(store / ".lock"):  # let go by the system if the process is killed
-        if (store / key).exists():
+        if (store / key).exists():  # another process was first: nobody needs these any more
+            parts.remove(entry.key for entry in entries)
             return
         unfinished = store / f".{key}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
