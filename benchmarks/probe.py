@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from _checks import Check, format_table, real_data, report
 
-from pahcl_core.config import from_dict, to_dict
+from pahcl_core.config import apply_overrides, from_dict, to_dict
 from pahcl_core.data.tasks import TASKS, Task
+from pahcl_core.metrics.paired import paired_bootstrap_over_seeds
 from pahcl_core.metrics.paired_runs import wilcoxon
-from pahcl_core.metrics.paired_seeds import paired_bootstrap_over_seeds
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.training.checkpoint import encoder_from, load_checkpoint
 from pahcl_core.training.cohorts import Cohorts, read_cohorts
@@ -74,14 +74,7 @@ def _config(
         train_on="all",
         training=ScheduleConfig(epochs=epochs, batch_size=32, checkpoint_every=0),
     )
-    table = to_dict(config)
-    for setting in settings:
-        key, value = setting.split("=", 1)
-        *sections, name = key.split(".")
-        inside = table
-        for section in sections:
-            inside = inside[section]
-        inside[name] = type(inside[name])(value)
+    table = apply_overrides(to_dict(config), settings)
     return from_dict(PretrainConfig, table, source="--set")
 
 
@@ -104,11 +97,8 @@ def _probed(
 ) -> Mapping[str, Predictions]:
     embedded = {}
     for name, cohort in cohorts.by_name.items():
-        source = WindowSource(
-            cohort.cycles,
-            window_s=config.encoder.window_s,
-            band_hz=(config.signal.low_hz, config.signal.high_hz),
-            device=torch.device("cpu"),
+        source = WindowSource.seen_by(
+            config.encoder, cohort.cycles, config.signal, torch.device("cpu")
         )
         embedded[name] = recording_embeddings(encoder, source, cohort)
     return {
@@ -138,8 +128,8 @@ def _reported(
             [subject.person_id for subject in first.subjects],
             class_names=task.classes,
             positive=task.positive,
-            name="auroc",
-        )
+            names=["auroc"],
+        )["auroc"]
         over_seeds = wilcoxon(trained, random)
         better = int((trained > random).sum())
         rows.append(

@@ -5,8 +5,8 @@ import tomllib
 
 import pytest
 
-from pahcl_track import read_history
 from support.cli_process import run, start
+from support.histories import history
 
 EPOCHS = "60"  # so many that none is the last when the signal arrives
 
@@ -33,17 +33,8 @@ def test_killed_and_resumed(circor, small_options, tmp_path, command):
         assert (tmp_path / "cut/run" / name).read_bytes() == (
             tmp_path / "whole/run" / name
         ).read_bytes()
-    assert values(tmp_path / "cut/run") == values(tmp_path / "whole/run")
+    assert history(tmp_path / "cut/run") == history(tmp_path / "whole/run")
     assert [path.name for path in (tmp_path / "cut").glob("run*")] == ["run"]
-
-
-def values(directory):
-    return {
-        (name, row.step): value
-        for row in read_history(directory).rows
-        for name, value in row.values.items()
-        if not name.startswith("throughput/")
-    }
 
 
 def test_what_an_interrupted_run_says_works(circor, small_options, tmp_path):

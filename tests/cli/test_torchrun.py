@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pahcl_track import read_history
 from support.cli_process import environment
+from support.histories import history
 from support.rank_process import start_ranks
 
 EPOCHS = "20"  # so many that none is the last when the signal arrives
@@ -22,15 +22,6 @@ def torchrun(folder, *arguments):
         cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
-
-
-def values(directory):
-    return {
-        (name, row.step): value
-        for row in read_history(directory).rows
-        for name, value in row.values.items()
-        if not name.startswith("throughput/")
-    }
 
 
 @pytest.mark.slow
@@ -62,7 +53,7 @@ def test_a_killed_rank_ends_the_other_and_the_run_goes_on(circor, small_options,
         assert (tmp_path / "cut/run" / name).read_bytes() == (
             tmp_path / "whole/run" / name
         ).read_bytes()
-    assert values(tmp_path / "cut/run") == values(tmp_path / "whole/run")
+    assert history(tmp_path / "cut/run") == history(tmp_path / "whole/run")
     assert [path.name for path in (tmp_path / "cut").glob("run*")] == ["run"]
 
 

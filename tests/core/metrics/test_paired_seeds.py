@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pahcl_core.metrics.paired import paired_bootstrap
-from pahcl_core.metrics.paired_seeds import paired_bootstrap_over_seeds
+from oracles.resampling import quantile, resamples, scores_of
+from pahcl_core.metrics.paired import paired_bootstrap_over_seeds
 
 NAMES = {"class_names": ("no", "yes"), "positive": "yes"}
 
@@ -22,18 +22,31 @@ def persons():
     return [f"p{number // 3}" for number in range(60)]
 
 
-def test_of_one_seed_it_is_the_paired_bootstrap(persons):
-    labels, good = made_up(0, 1.5)
-    _, poor = made_up(1, 0.5)
+def test_it_is_what_a_loop_over_resamples_makes_of_the_means(persons):
+    """Two seeds, every one of the metrics asked for, scored on the same persons."""
+    labels = made_up(0, 0)[0]
+    pairs = [(made_up(s, 1.5)[1], made_up(s + 10, 0.5)[1]) for s in range(2)]
+    metrics = ["auroc", "accuracy", "sensitivity"]
 
     found = paired_bootstrap_over_seeds(
-        labels, [(good, poor)], persons, name="auroc", num_resamples=500, **NAMES
+        labels, pairs, persons, names=metrics, confidence=0.8, num_resamples=150, seed=11, **NAMES
     )
 
-    expected = paired_bootstrap(
-        labels, (good, poor), persons, names=["auroc"], num_resamples=500, **NAMES
-    )
-    assert found == expected["auroc"]
+    drawn = resamples(persons, 150, np.random.default_rng(11))
+    scored = [
+        [scores_of(labels.tolist(), rows.tolist(), ("no", "yes"), 1, drawn) for rows in pair]
+        for pair in pairs
+    ]
+    assert list(found) == metrics
+    for name in metrics:
+        apart = [
+            np.mean([first[n][name] - second[n][name] for first, second in scored])
+            for n in range(150)
+        ]
+        expected = (quantile(apart, 0.1), quantile(apart, 0.9))
+        assert (found[name].low, found[name].high) == pytest.approx(expected, abs=1e-12)
+        beyond = min(sum(d < 1e-9 for d in apart), sum(d > -1e-9 for d in apart))
+        assert found[name].p == pytest.approx(min(1.0, 2 * (beyond + 1) / 151))
 
 
 def test_the_difference_is_the_mean_over_seeds(persons):
@@ -41,13 +54,13 @@ def test_the_difference_is_the_mean_over_seeds(persons):
     labels = made_up(0, 0)[0]
 
     whole = paired_bootstrap_over_seeds(
-        labels, pairs, persons, name="auroc", num_resamples=400, **NAMES
-    )
+        labels, pairs, persons, names=["auroc"], num_resamples=400, **NAMES
+    )["auroc"]
 
     single = [
         paired_bootstrap_over_seeds(
-            labels, [pair], persons, name="auroc", num_resamples=400, **NAMES
-        )
+            labels, [pair], persons, names=["auroc"], num_resamples=400, **NAMES
+        )["auroc"]
         for pair in pairs
     ]
     assert whole.difference == pytest.approx(np.mean([one.difference for one in single]))
@@ -59,8 +72,8 @@ def test_the_same_method_twice_is_no_better_than_itself(persons):
     labels, good = made_up(0, 1.5)
 
     found = paired_bootstrap_over_seeds(
-        labels, [(good, good)] * 2, persons, name="auroc", num_resamples=100, **NAMES
-    )
+        labels, [(good, good)] * 2, persons, names=["auroc"], num_resamples=100, **NAMES
+    )["auroc"]
 
     assert (found.difference, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
 
@@ -69,9 +82,9 @@ def test_what_is_undefined_has_a_reason(persons):
     _, good = made_up(0, 1.5)
 
     found = paired_bootstrap_over_seeds(
-        np.zeros(60, dtype=np.int64), [(good, good)], persons, name="auroc", num_resamples=50,
+        np.zeros(60, dtype=np.int64), [(good, good)], persons, names=["auroc"], num_resamples=50,
         **NAMES,
-    )  # fmt: skip
+    )["auroc"]  # fmt: skip
 
     assert found.difference is None
     assert "undefined" in found.undefined
@@ -80,5 +93,5 @@ def test_what_is_undefined_has_a_reason(persons):
 def test_no_seed_is_refused(persons):
     with pytest.raises(ValueError, match="at least one seed"):
         paired_bootstrap_over_seeds(
-            np.zeros(60, dtype=np.int64), [], persons, name="auroc", **NAMES
+            np.zeros(60, dtype=np.int64), [], persons, names=["auroc"], **NAMES
         )

@@ -17,6 +17,7 @@ from pahcl_core.training.loop import train
 from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_track import Tracker
+from support.histories import logged
 
 # Recordings of 4, 1 and 5 cycles, at most 3 of each: 7 cycles an epoch, in batches of 4 and 3.
 COUNTS = (4, 1, 5)
@@ -116,11 +117,6 @@ def run(tmp_path, mocker):
     return start
 
 
-def values(tracker, name):
-    logs = [(call.kwargs["step"], call.args[0]) for call in tracker.log.mock_calls]
-    return {step: logged[name] for step, logged in logs if name in logged}
-
-
 def test_an_epoch_goes_in_this_order(run):
     learner, _, _ = run([0.0, 0.0])
 
@@ -160,7 +156,7 @@ def test_the_rate_rises_and_falls_over_all_steps_of_all_epochs(run):
 
     half = 2**-0.5
     by_hand = [0.25, 0.5, 0.75, 1.0, (1 + half) / 2, 0.5, (1 - half) / 2, 0.0]
-    rates = values(tracker, "lr/classifier")
+    rates = logged(tracker, "lr/classifier")
     assert list(rates) == list(range(1, 9))
     assert list(rates.values()) == pytest.approx([0.1 * share for share in by_hand])
     assert trained.step == 8
@@ -173,7 +169,7 @@ def test_the_loop_descends(run):
 
     _, _, tracker = run([0.0] * 4, learner=learner, lr=0.1)
 
-    fallen = sum(values(tracker, "lr/encoder").values())
+    fallen = sum(logged(tracker, "lr/encoder").values())
     assert learner.encoder.weight.item() == pytest.approx(before - fallen, abs=1e-5)
 
 
@@ -184,9 +180,9 @@ def test_norms_and_loss_of_a_report_are_those_of_its_step(run):
 
     _, _, tracker = run([0.0], learner=learner)
 
-    assert values(tracker, "train/batch_loss")[1] == pytest.approx(before, abs=1e-6)
-    assert values(tracker, "grad_norm/encoder") == {1: 1.0, 2: 1.0}
-    assert values(tracker, "grad_norm/total")[1] == pytest.approx(2**0.5)
+    assert logged(tracker, "train/batch_loss")[1] == pytest.approx(before, abs=1e-6)
+    assert logged(tracker, "grad_norm/encoder") == {1: 1.0, 2: 1.0}
+    assert logged(tracker, "grad_norm/total")[1] == pytest.approx(2**0.5)
 
 
 def test_throughput_is_the_cycles_since_the_last_report_by_the_time_they_took(run, mocker):
@@ -195,7 +191,7 @@ def test_throughput_is_the_cycles_since_the_last_report_by_the_time_they_took(ru
 
     _, _, tracker = run([0.0, 0.0])
 
-    assert values(tracker, "throughput/cycles_per_s") == {1: 16.0, 2: 12.0, 3: 16.0, 4: 12.0}
+    assert logged(tracker, "throughput/cycles_per_s") == {1: 16.0, 2: 12.0, 3: 16.0, 4: 12.0}
 
 
 def test_reports_of_several_steps_count_all_their_cycles(run, mocker):
@@ -203,23 +199,23 @@ def test_reports_of_several_steps_count_all_their_cycles(run, mocker):
 
     _, _, tracker = run([0.0, 0.0], log_every=2)
 
-    assert values(tracker, "throughput/cycles_per_s") == {2: 28.0, 4: 28.0}
+    assert logged(tracker, "throughput/cycles_per_s") == {2: 28.0, 4: 28.0}
 
 
 @pytest.mark.parametrize(("every", "steps"), [(0, []), (1, [1, 2, 3, 4, 5, 6]), (4, [4])])
 def test_histograms_come_as_often_as_asked(run, every, steps):
     _, _, tracker = run([0.0] * 3, histogram_every=every)
 
-    assert list(values(tracker, "parameters/encoder.weight")) == steps
-    assert list(values(tracker, "gradients/classifier.weight")) == steps
+    assert list(logged(tracker, "parameters/encoder.weight")) == steps
+    assert list(logged(tracker, "gradients/classifier.weight")) == steps
 
 
 def test_scores_are_logged_at_the_last_step_of_their_epoch(run):
     _, _, tracker = run([0.25, 0.75])
 
-    assert values(tracker, "val/score") == {2: 0.25, 4: 0.75}
-    assert values(tracker, "train/loss") == {2: 0.5, 4: 0.5}
-    assert values(tracker, "epoch") == {2: 1, 4: 2}
+    assert logged(tracker, "val/score") == {2: 0.25, 4: 0.75}
+    assert logged(tracker, "train/loss") == {2: 0.5, 4: 0.5}
+    assert logged(tracker, "epoch") == {2: 1, 4: 2}
 
 
 @pytest.mark.parametrize(
@@ -311,7 +307,7 @@ def test_frozen_parameters_have_no_gradients_to_show(run):
 
     _, _, tracker = run([0.0], learner=learner, histogram_every=1)
 
-    assert not values(tracker, "gradients/encoder.weight")
-    assert list(values(tracker, "parameters/encoder.weight")) == [1, 2]
-    assert values(tracker, "lr/encoder") == {1: 0.0, 2: 0.0}
+    assert not logged(tracker, "gradients/encoder.weight")
+    assert list(logged(tracker, "parameters/encoder.weight")) == [1, 2]
+    assert logged(tracker, "lr/encoder") == {1: 0.0, 2: 0.0}
     assert torch.is_tensor(learner.heads["classifier"].weight.grad)

@@ -20,6 +20,7 @@ from pahcl_core.training.pretrain import pretrain
 from pahcl_core.training.pretraining import _VALIDATION, Pretraining
 from pahcl_core.training.settings import ScheduleConfig, SplitConfig
 from pahcl_track import Tracker
+from support.histories import logged
 
 STILL = AugmentationConfig(gain=0.0, noise=0.0, shift_s=0.0)
 NO_DROPOUT = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024, dropout=0.0)
@@ -54,11 +55,6 @@ def learner(pretrain_config, make_cohort, make_cohorts):
     return make
 
 
-def values(tracker, name):
-    logs = [(call.kwargs["step"], call.args[0]) for call in tracker.log.mock_calls]
-    return {step: logged[name] for step, logged in logs if name in logged}
-
-
 def equal(one, other) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
 
@@ -77,10 +73,10 @@ def test_the_loss_falls_where_recordings_can_be_told_apart(
 
     for split in ("train", "val"):
         for term in ("loss", "cycle_loss", "substructure_loss"):
-            by_epoch = list(values(tracker, f"{split}/{term}").values())
+            by_epoch = list(logged(tracker, f"{split}/{term}").values())
             assert len(by_epoch) == 15
             assert min(by_epoch[-3:]) < 0.75 * by_epoch[0], (split, term)
-    losses = list(values(tracker, "val/loss").values())
+    losses = list(logged(tracker, "val/loss").values())
     assert result.metrics["best_epoch"] == 1 + losses.index(min(losses))
     assert result.metrics["val_loss"] == min(losses)
 

@@ -62,6 +62,8 @@ def test_whoever_is_foretold_was_not_learnt_from(cohort, mocker):
         asked = set(predict.args[0][:, 0].astype(int) // 2)
         assert not learnt & asked
         assert len(learnt | asked) == 30
+        owners = [f"p{row // 2:03}" for row in fit.args[0][:, 0].astype(int)]
+        assert fit.kwargs["groups"].tolist() == owners  # nor is its strength chosen across people
         foretold += predict.args[0][:, 0].tolist()
     assert sorted(foretold) == list(range(60))
 

@@ -7,7 +7,8 @@ from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.pretrain import describe_pretrain, pretrain
 from pahcl_core.training.resumption import STATE
 from pahcl_core.training.settings import ScheduleConfig
-from pahcl_track import Session, read_history
+from pahcl_track import Session
+from support.histories import history
 
 OBJECTIVE = ObjectiveConfig(
     negatives="queue",
@@ -41,16 +42,6 @@ def trained(pretrain_config, make_cohort, on, tmp_path):
     return run
 
 
-def values(directory):
-    """Every value in the history but what tells the time, by name and step."""
-    return {
-        (name, row.step): value
-        for row in read_history(directory).rows
-        for name, value in row.values.items()
-        if not name.startswith("throughput/")
-    }
-
-
 @pytest.mark.parametrize("epoch", [2, 4])
 def test_the_end_is_the_same_to_the_bit(trained, stop_in_epoch, epoch, tmp_path):
     """When the queue is partly filled, and when it has come round."""
@@ -61,7 +52,7 @@ def test_the_end_is_the_same_to_the_bit(trained, stop_in_epoch, epoch, tmp_path)
     cut = trained("cut", resume=True)
 
     assert (cut / "best_model.pt").read_bytes() == (whole / "best_model.pt").read_bytes()
-    assert values(cut) == values(whole)
+    assert history(cut) == history(whole)
 
 
 def test_queue_follower_and_projections_are_kept(trained, stop_in_epoch, tmp_path):

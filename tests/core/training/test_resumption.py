@@ -16,6 +16,7 @@ from pahcl_core.training.pretrain import describe_pretrain, pretrain
 from pahcl_core.training.resumption import STATE, load_state
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_track import Session, read_history
+from support.histories import history
 
 TRAINERS = {"pretrain": (pretrain, describe_pretrain), "finetune": (finetune, describe_finetune)}
 SCHEDULE = ScheduleConfig(
@@ -71,18 +72,8 @@ def files(directory):
     }
 
 
-def values(directory):
-    """Every value in the history but what tells the time, by name and step."""
-    return {
-        (name, row.step): value
-        for row in read_history(directory).rows
-        for name, value in row.values.items()
-        if not name.startswith("throughput/")
-    }
-
-
 def num_batches(directory):
-    return max(step for _, step in values(directory))
+    return max(step for _, step in history(directory))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.55, 0.99])
@@ -97,7 +88,7 @@ def test_the_end_is_the_same_to_the_bit(trainer, tmp_path, share):
     trainer(tmp_path / "cut", resume=True)
 
     assert files(tmp_path / "cut/run") == files(whole)
-    assert values(tmp_path / "cut/run") == values(whole)
+    assert history(tmp_path / "cut/run") == history(whole)
 
 
 def test_interrupted_again_and_again(trainer, tmp_path):
@@ -115,7 +106,7 @@ def test_interrupted_again_and_again(trainer, tmp_path):
     trainer(tmp_path / "cut", resume=True)
 
     assert files(tmp_path / "cut/run") == files(tmp_path / "whole/run")
-    assert values(tmp_path / "cut/run") == values(tmp_path / "whole/run")
+    assert history(tmp_path / "cut/run") == history(tmp_path / "whole/run")
 
 
 def test_the_journal_goes_on_under_the_same_identity(trainer, tmp_path):
@@ -168,7 +159,7 @@ def test_killed_after_the_scores_before_the_end(trainer, tmp_path, mocker, told)
 
     cut, whole = tmp_path / "cut/run", tmp_path / "whole/run"
     assert files(cut) == files(whole)
-    assert values(cut) == values(whole)
+    assert history(cut) == history(whole)
     assert read_history(cut).outcome == read_history(whole).outcome
 
 
@@ -228,7 +219,7 @@ def test_the_state_holds_no_code(trainer, tmp_path):
     content = torch.load(tmp_path / "run" / STATE, weights_only=True)
 
     assert content["epoch"] >= 1
-    assert content["step"] in {step for _, step in values(tmp_path / "run")}
+    assert content["step"] in {step for _, step in history(tmp_path / "run")}
     assert np.isfinite(content["best_val"]["val/loss"])
 
 
@@ -237,8 +228,8 @@ def test_patience_ends_a_training_where_it_would_have_ended(trainer, tmp_path):
     impatient = replace(SCHEDULE, patience=1, epochs=40)
     trainer(tmp_path / "whole", training=impatient)
     directory = tmp_path / "whole/run"
-    epochs = {step: v for (name, step), v in values(directory).items() if name == "epoch"}
-    best = {step: v for (name, step), v in values(directory).items() if name == "best_epoch"}
+    epochs = {step: v for (name, step), v in history(directory).items() if name == "epoch"}
+    best = {step: v for (name, step), v in history(directory).items() if name == "best_epoch"}
     last = max(epochs)
     assert epochs[last] < 40
     assert epochs[last] == best[last] + 1

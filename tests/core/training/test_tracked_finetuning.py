@@ -11,6 +11,7 @@ from pahcl_core.training.finetune import describe_finetune, finetune
 from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.settings import FinetuneConfig, ScheduleConfig
 from pahcl_track import Histogram, Outcome, Tracker
+from support.histories import logged
 
 PER_EPOCH = {
     *("train/loss", "train/accuracy", "train/f1", "train/precision", "train/recall"),
@@ -42,15 +43,6 @@ def told(module_mocker, make_cohort, finetune_config):
 
 def outcomes(tracker) -> list[Outcome]:
     return [call.args[0] for call in tracker.finish.mock_calls]
-
-
-def values(tracker, name: str) -> dict[int, float]:
-    """Everything logged under a name, by step."""
-    return {
-        call.kwargs["step"]: call.args[0][name]
-        for call in tracker.log.mock_calls
-        if name in call.args[0]
-    }
 
 
 def weights(directory) -> dict[str, torch.Tensor]:
@@ -129,7 +121,7 @@ def test_every_score_of_an_epoch_is_logged(told):
     last = [names for names, _ in told.logs if "epoch" in names][-1]
 
     assert last >= PER_EPOCH
-    assert list(values(told.tracker, "epoch").values()) == list(range(1, EPOCHS + 1))
+    assert list(logged(told.tracker, "epoch").values()) == list(range(1, EPOCHS + 1))
 
 
 def test_the_test_scores_are_logged_once_at_the_end(told):
@@ -140,7 +132,7 @@ def test_the_test_scores_are_logged_once_at_the_end(told):
 def test_separable_classes_are_learnt(told):
     """So the loop trains: from chance to all test patients right."""
     metrics = told.result.metrics
-    losses = list(values(told.tracker, "train/loss").values())
+    losses = list(logged(told.tracker, "train/loss").values())
 
     assert metrics["test_auroc"] == 1.0
     assert metrics["test_accuracy"] == 1.0
@@ -156,12 +148,12 @@ def test_the_metrics_on_file_are_those_logged(told):
     for name, value in test.items():
         assert metrics[name.replace("/", "_", 1)] == value
     for name in ("loss", "auroc", "f1_macro", "weighted_accuracy"):
-        by_step = values(told.tracker, f"val/{name}")
+        by_step = logged(told.tracker, f"val/{name}")
         assert metrics[f"val_{name}"] == by_step[metrics["best_epoch"] * STEPS_PER_EPOCH]
 
 
 def test_the_best_epoch_has_the_highest_auroc_and_then_the_lowest_loss(told):
-    auroc, loss = (list(values(told.tracker, f"val/{n}").values()) for n in ("auroc", "loss"))
+    auroc, loss = (list(logged(told.tracker, f"val/{n}").values()) for n in ("auroc", "loss"))
     best = max(range(EPOCHS), key=lambda epoch: (auroc[epoch], -loss[epoch]))
 
     assert told.result.metrics["best_epoch"] == best + 1
@@ -199,7 +191,7 @@ def test_files_are_saved_with_their_kinds(told):
 
 
 def test_throughput_is_a_positive_rate(told):
-    rates = values(told.tracker, "throughput/cycles_per_s")
+    rates = logged(told.tracker, "throughput/cycles_per_s")
 
     assert len(rates) == EPOCHS * STEPS_PER_EPOCH // 2
     assert all(rate > 0 for rate in rates.values())

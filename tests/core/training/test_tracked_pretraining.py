@@ -4,6 +4,7 @@ import pytest
 
 from pahcl_core.training.pretrain import describe_pretrain, pretrain
 from pahcl_track import Outcome, Tracker
+from support.histories import logged
 
 EIGHT = ("Absent", "Present") * 4  # of whom two are kept for the validation
 
@@ -13,12 +14,7 @@ def tracker(mocker):
     return mocker.create_autospec(Tracker, instance=True)
 
 
-def values(tracker, name):
-    logs = [(call.kwargs["step"], call.args[0]) for call in tracker.log.mock_calls]
-    return {step: logged[name] for step, logged in logs if name in logged}
-
-
-def test_what_a_tracker_is_told(pretrain_config, make_cohort, on, tracker, mocker):
+def test_what_a_tracker_is_logged(pretrain_config, make_cohort, on, tracker, mocker):
     """Start first, the files, finish last, with the losses of the best epoch."""
     on(make_cohort(train=EIGHT))
     config = pretrain_config()
@@ -36,7 +32,7 @@ def test_what_a_tracker_is_told(pretrain_config, make_cohort, on, tracker, mocke
     ]
     best = result.metrics["best_epoch"] * 2  # 24 cycles an epoch, in batches of up to 16
     summary = {
-        f"best/val/{figure}": values(tracker, f"val/{figure}")[best]
+        f"best/val/{figure}": logged(tracker, f"val/{figure}")[best]
         for figure in (
             "loss", "cycle_loss", "substructure_loss", "alignment", "uniformity", "retrieval",
             "collapsed", "effective_rank", "embedding_deviation",

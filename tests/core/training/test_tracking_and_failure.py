@@ -10,6 +10,7 @@ from pahcl_core.errors import TrainingError
 from pahcl_core.training.finetune import finetune
 from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_track import Outcome, Run, Tracker
+from support.histories import logged
 
 
 @pytest.fixture
@@ -21,15 +22,6 @@ def short(finetune_config, make_cohort, on):
 
 def outcomes(tracker) -> list[Outcome]:
     return [call.args[0] for call in tracker.finish.mock_calls]
-
-
-def values(tracker, name: str) -> dict[int, float]:
-    """Everything logged under a name, by step."""
-    return {
-        call.kwargs["step"]: call.args[0][name]
-        for call in tracker.log.mock_calls
-        if name in call.args[0]
-    }
 
 
 def weights(directory) -> dict[str, torch.Tensor]:
@@ -94,7 +86,7 @@ def test_the_test_scores_survive_a_failure_to_write_them(short, mocker, failing)
 
     (outcome,) = outcomes(tracker)
     assert (outcome.status, outcome.error) == ("failed", "disk full")
-    (auroc,) = values(tracker, "test/auroc").values()
+    (auroc,) = logged(tracker, "test/auroc").values()
     assert outcome.summary["best/test/auroc"] == auroc
     assert (
         mocker.call.save(short.output_dir / short.name / "best_model.pt", kind="checkpoint")
@@ -113,7 +105,7 @@ def test_a_loss_that_is_no_number_stops_the_run(short, mocker):
         finetune(wild, tracker=tracker)
 
     assert [o.status for o in outcomes(tracker)] == ["failed"]
-    assert not values(tracker, "val/loss")
+    assert not logged(tracker, "val/loss")
 
 
 def test_a_tracker_that_always_fails_leaves_everything_untouched(short, silent, mocker):

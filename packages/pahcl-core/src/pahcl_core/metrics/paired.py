@@ -89,49 +89,104 @@ def paired_bootstrap(
     Raises:
         ValueError: If shapes do not fit, a name is unknown or a number is out of range.
     """
-    first, second = (
-        ResampledMetrics(
-            labels,
-            one,
-            class_names=class_names,
-            positive=positive,
-            challenge=challenge,
-            with_auprc=wants_auprc(names),
-        )
-        for one in probabilities
+    return paired_bootstrap_over_seeds(
+        labels,
+        [probabilities],
+        persons,
+        class_names=class_names,
+        positive=positive,
+        challenge=challenge,
+        names=names,
+        confidence=confidence,
+        num_resamples=num_resamples,
+        seed=seed,
     )
-    owner, num_persons = numbered(persons, len(labels))
-    once = np.ones((len(labels), 1))
-    values, others = first(once), second(once)
-    chosen = chosen_names(values, names)
-    limits = interval_limits(confidence)
-    drawn = {name: np.empty(num_resamples) for name in chosen}
-    for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
-        found, rest = first(multiplicity[owner]), second(multiplicity[owner])
-        for name in chosen:
-            drawn[name][those] = apart_by(found[name], rest[name])
-    return {
-        name: of_resamples(
-            apart_by(values[name], others[name]).item(), drawn[name], limits, num_persons
+
+
+def paired_bootstrap_over_seeds(
+    labels: Int64[np.ndarray, "units"],
+    pairs: Sequence[
+        tuple[Float64[np.ndarray, "rows classes"], Float64[np.ndarray, "rows classes"]]
+    ],
+    persons: Sequence[str],
+    *,
+    class_names: Sequence[str],
+    positive: str,
+    challenge: str = "",
+    names: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Comparison]:
+    """The same for two methods over several seeds: the means over seeds of the differences.
+
+    Two things vary then: what a method makes of another seed, and who happens to be in the
+    collection. The interval is over persons, all seeds being scored on the same resample;
+    `paired_runs` judges the other way, over seeds.
+
+    Args:
+        labels: Index of the true class of each unit.
+        pairs: For each seed, what the first method says of the units, and what the second says.
+        persons: Whose each unit is.
+        class_names: In the order of the columns.
+        positive: The class that the two-sided metrics are about.
+        challenge: `murmur` or `outcome` for the scores of the Challenge 2022 too.
+        names: Which metrics; None for all.
+        confidence: Share of resamples inside, above 0 and below 1.
+        num_resamples: How many.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: As `paired_bootstrap`, or if there is no seed.
+    """
+    if len(pairs) == 0:
+        raise ValueError("there must be at least one seed")
+    models = [
+        tuple(
+            ResampledMetrics(
+                labels,
+                one,
+                class_names=class_names,
+                positive=positive,
+                challenge=challenge,
+                with_auprc=wants_auprc(names),
+            )
+            for one in pair
         )
-        for name in chosen
+        for pair in pairs
+    ]
+    owner, num_persons = numbered(persons, len(labels))
+    limits = interval_limits(confidence)
+    measured = _mean_differences(models, np.ones((len(labels), 1)), names)
+    drawn = {name: np.empty(num_resamples) for name in measured}
+    for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
+        for name, apart in _mean_differences(models, multiplicity[owner], names).items():
+            drawn[name][those] = apart
+    return {
+        name: _of_resamples(measured[name].item(), drawn[name], limits, num_persons)
+        for name in measured
     }
 
 
-def of_resamples(
+def _mean_differences(
+    models: Sequence[tuple[ResampledMetrics, ...]],
+    weights: Float64[np.ndarray, "units resamples"],
+    names: Sequence[str] | None,
+) -> dict[str, Float64[np.ndarray, "resamples"]]:
+    """By metric, over seeds; NaN where one of them is undefined."""
+    scored = [(first(weights), second(weights)) for first, second in models]
+    return {
+        name: np.mean([apart_by(one[name], other[name]) for one, other in scored], axis=0)
+        for name in chosen_names(scored[0][0], names)
+    }
+
+
+def _of_resamples(
     difference: float,
     drawn: Float64[np.ndarray, "resamples"],
     limits: tuple[float, float],
     num_persons: int,
 ) -> Comparison:
-    """What resampled differences say of one that was measured.
-
-    Args:
-        difference: On the persons as they are; NaN where it is undefined.
-        drawn: On each resample of them; NaN where it is undefined.
-        limits: Shares of the resamples below the interval's ends.
-        num_persons: Who are resampled.
-    """
     defined = drawn[~np.isnan(drawn)]
     left_out = len(drawn) - len(defined)
     if np.isnan(difference):

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from pahcl_core.models.convnext import ConvNeXtBlock
 from pahcl_core.models.front_end import FrontEnd
-from pahcl_core.models.pooling import AttentiveStatistics, Mean, equal_spans
+from pahcl_core.models.pooling import AttentiveStatistics, Mean, by_phase, equal_spans
 from pahcl_core.models.resnet import ResNet34
 from pahcl_core.models.sinc import ChannelAttention, SincConv
 from pahcl_core.models.sizes import DEFAULT, DEFAULT_NAME, SIZES, EncoderName, Size
@@ -230,20 +230,11 @@ class Encoder(nn.Module):
             tokens = block(tokens)
         tokens = self.norm(tokens)  # (B, T, D)
 
-        start, stop = bounds[:, :-1], bounds[:, 1:]  # (B, 4)
-        known = (stop > start).all(dim=1, keepdim=True)
-        phases, reached = self.pooling(tokens, start, stop)
-        phase_valid = known & reached
-        phases = phases * phase_valid[:, :, None]
-        whole, _ = self.pooling(tokens, bounds[:, :1], bounds[:, -1:])  # (B, 1, D)
-        if self.config.pool == "cycle":
-            pooled = whole.flatten(1)
-        else:  # the whole cycle stands in for a phase that nothing is known of
-            pooled = torch.where(phase_valid[:, :, None], phases, whole).flatten(1)
+        found = by_phase(self.pooling, tokens, bounds)
+        pooled = found.whole if self.config.pool == "cycle" else found.filled
         parts, part_valid = self._equal_parts(tokens, bounds, num_parts)
-        return Embeddings(
-            F.gelu(self.merge(pooled)), phases, phase_valid, parts, part_valid, tokens
-        )
+        cycle = F.gelu(self.merge(pooled.flatten(1)))
+        return Embeddings(cycle, found.phases, found.valid, parts, part_valid, tokens)
 
     def _equal_parts(
         self,

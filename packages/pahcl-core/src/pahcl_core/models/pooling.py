@@ -4,7 +4,8 @@ A token belongs to the span in which its centre lies.
 """
 
 import contextlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -54,6 +55,44 @@ def _inside(
 ) -> Bool[Tensor, "batch spans time"]:
     centre = (torch.arange(tokens.shape[1], device=tokens.device) + 0.5) * SAMPLES_PER_TOKEN
     return (centre >= start[:, :, None]) & (centre < stop[:, :, None])
+
+
+class ByPhase(NamedTuple):
+    """What a cycle comes to, phase by phase."""
+
+    phases: Float[Tensor, "batch 4 width"]
+    """Zero where nothing is known of a phase or no token is centred in it."""
+
+    valid: Bool[Tensor, "batch 4"]
+    """Where `phases` holds something."""
+
+    whole: Float[Tensor, "batch 1 width"]
+    """Of the cycle from end to end."""
+
+    @property
+    def filled(self) -> Float[Tensor, "batch 4 width"]:
+        """The phases, the whole cycle standing in for those that nothing is known of."""
+        return torch.where(self.valid[:, :, None], self.phases, self.whole)
+
+
+def by_phase(
+    pool: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
+    tokens: Float[Tensor, "batch time width"],
+    bounds: Int64[Tensor, "batch 5"],
+) -> ByPhase:
+    """Pool the four phases of a cycle apart, and the whole of it.
+
+    Args:
+        pool: As `mean_between`.
+        tokens: One per `SAMPLES_PER_TOKEN` samples.
+        bounds: As an encoder takes them: where phases are unknown, the first four are equal.
+    """
+    start, stop = bounds[:, :-1], bounds[:, 1:]  # (B, 4)
+    known = (stop > start).all(dim=1, keepdim=True)
+    phases, reached = pool(tokens, start, stop)
+    valid = known & reached
+    whole, _ = pool(tokens, bounds[:, :1], bounds[:, -1:])
+    return ByPhase(phases * valid[:, :, None], valid, whole)
 
 
 class Mean(nn.Module):

@@ -12,8 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pahcl_core.config import to_dict, write_toml
-from pahcl_core.data.kept_memory import keep_memory
+from pahcl_core.config import to_dict
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.split_files import write_split
 from pahcl_core.data.splits import few_shot
@@ -22,13 +21,14 @@ from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
 from pahcl_core.training.augmentation import augmented
+from pahcl_core.training.beginning import begun
 from pahcl_core.training.checkpoint import (
     Checkpoint,
     encoder_from,
     load_checkpoint,
     load_fitting,
 )
-from pahcl_core.training.device import reproducible, resolve_device
+from pahcl_core.training.device import resolve_device
 from pahcl_core.training.draws import Draw
 from pahcl_core.training.evaluation import (
     CycleClassifier,
@@ -43,9 +43,7 @@ from pahcl_core.training.loop import Trained, reported, train
 from pahcl_core.training.machine import EncoderPass, compile_in_place
 from pahcl_core.training.people import Cohort, read_cohort
 from pahcl_core.training.rank_layers import over_ranks
-from pahcl_core.training.ranks import ALONE, Ranks, joined
-from pahcl_core.training.reporting import Guarded, shown_by
-from pahcl_core.training.resumption import opened
+from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.run_directory import METRICS, write_json
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.versions import versions
@@ -102,29 +100,21 @@ def finetune(
         TrainingError: If the loss is no longer a number.
     """
     run = run or describe_finetune(config)
-    tracker = Guarded(tracker)
     device = resolve_device(config.device)
-    if device.type == "cpu":
-        keep_memory()
     pretrained = None
     if config.pretrained is not None:  # refused here, before anything costly, if it does not fit
         pretrained = load_fitting(config.pretrained, config.encoder, config.signal)
-    with (
-        reproducible(config.seed, config.machine, device),
-        joined(device) as ranks,
-        opened(run, resume=resume, ranks=ranks) as (run, state),
-    ):
-        directory = run.directory
-        tracker, progress = shown_by(ranks, tracker, progress)
-        begins = state is None and ranks.first
-        if begins:
-            write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
+    with begun(
+        run, config, device=device, tracker=tracker, progress=progress, resume=resume
+    ) as one:
+        tracker, progress, ranks = one.tracker, one.progress, one.ranks
+        directory = one.run.directory
         with ranks.one_then_others():
             cohort = read_cohort(config, progress)
         learner = _Finetuning(config, device, pretrained, cohort, ranks)
-        if begins:
+        if one.writes_anew:
             write_split(directory / "splits.json", learner.cohort.split)
-        with reported(run, tracker) as summary, ranks.together(directory):
+        with reported(one.run, tracker) as summary, ranks.together(directory):
             tracker.save(directory / "config.toml", kind="config")
             tracker.save(directory / "splits.json", kind="split")
             trained = train(
@@ -135,7 +125,7 @@ def finetune(
                 directory=directory,
                 tracker=tracker,
                 progress=progress,
-                state=state,
+                state=one.state,
                 ranks=ranks,
                 scaler=learner.passes.gradient_scaler(),
             )
@@ -197,12 +187,7 @@ class _Finetuning:
         self.train_ids = _train_ids(config, cohort, self.task)
         self.train_cycles = cohort.cycles.of_subjects(self.train_ids)
         self.labels = _cycle_labels(cohort, self.task)
-        self.source = WindowSource(
-            cohort.cycles,
-            window_s=config.encoder.window_s,
-            band_hz=(config.signal.low_hz, config.signal.high_hz),
-            device=device,
-        )
+        self.source = WindowSource.seen_by(config.encoder, cohort.cycles, config.signal, device)
         self.encoder = self._initial_encoder().to(device)
         over_ranks(self.encoder, ranks)
         if config.machine.compile:

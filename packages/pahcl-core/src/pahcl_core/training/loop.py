@@ -166,6 +166,7 @@ def train(
         ranks=ranks,
         scaler=scaler,
     )
+    data = data_digest(learner.cycles)
     first, step, best_epoch, best_val = 1, 0, 0, dict[str, float]()
     if state is not None:
         restore(
@@ -173,13 +174,12 @@ def train(
             encoder=learner.encoder,
             heads=learner.heads,
             optimiser=descent,
-            cycles=learner.cycles,
+            data=data,
             device=learner.device,
         )
         learner.load_state_dict(state.learner)
         first, step = state.epoch + 1, state.step
         best_epoch, best_val = state.best_epoch, dict(state.best_val)
-    data = data_digest(learner.cycles)
     if ranks.told(data) != data:
         raise SettingError(f"rank {ranks.rank} has read other recordings than rank 0")
     for epoch in range(first, schedule.epochs + 1):

@@ -19,6 +19,7 @@ from pahcl_core.errors import SettingError
 from pahcl_core.metrics.aggregation import mean_by
 from pahcl_core.metrics.classification import classification_metrics
 from pahcl_core.models.encoder import Embeddings
+from pahcl_core.signal.cycles import PHASES
 from pahcl_core.training.cohorts import Cohorts
 from pahcl_core.training.nearest_neighbours import MonitorConfig, votes
 from pahcl_core.training.objective import Objective
@@ -37,7 +38,6 @@ log = logging.getLogger(__name__)
 _MOST_POINTS = 1024  # enough for every figure; their pairs are half a million
 _BATCH_SIZE = 256
 _SHARE_OF_CYCLES = 4  # an epoch takes so many times as many of a recording as its neighbours see
-_PHASES = ("S1", "systole", "S2", "diastole")
 
 Embed = Callable[[Int64[np.ndarray, "batch"]], Float[Tensor, "batch width"]]
 """Embeds cycles as they are, without anything at random."""
@@ -68,7 +68,7 @@ class Monitor:
         self._objective = objective
         num_parts = objective.config.num_equal_parts
         self._part_names = (
-            tuple(f"part {number} of {num_parts}" for number in range(1, num_parts + 1)) or _PHASES
+            tuple(f"part {number} of {num_parts}" for number in range(1, num_parts + 1)) or PHASES
         )
         self._watch = CollapseWatch()
         self._seen: list[_Batch] = []

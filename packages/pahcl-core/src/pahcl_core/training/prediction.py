@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from pahcl_core.models.band_energies import BandEnergies
 from pahcl_core.models.encoder import Embeddings
 from pahcl_core.models.front_end import SAMPLES_PER_TOKEN
-from pahcl_core.models.pooling import mean_between
+from pahcl_core.models.pooling import by_phase, mean_between
 from pahcl_core.training.draws import Draw, Purpose, uniforms
 from pahcl_core.training.windows import Windows, WindowSource
 
@@ -132,8 +132,4 @@ def phase_means(
     values: Float[Tensor, "batch time bands"], bounds: Int64[Tensor, "batch 5"]
 ) -> Float[Tensor, "batch 4 bands"]:
     """The mean over each phase; that over the whole cycle where a phase is unknown or empty."""
-    start, stop = bounds[:, :-1], bounds[:, 1:]
-    known = (stop > start).all(dim=1, keepdim=True)
-    phases, reached = mean_between(values, start, stop)
-    whole, _ = mean_between(values, bounds[:, :1], bounds[:, -1:])
-    return torch.where((known & reached)[:, :, None], phases, whole)
+    return by_phase(mean_between, values, bounds).filled

@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pahcl_core.config import to_dict, write_toml
-from pahcl_core.data.kept_memory import keep_memory
+from pahcl_core.config import to_dict
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.split_files import write_splits
+from pahcl_core.training.beginning import begun
 from pahcl_core.training.cohorts import read_cohorts
-from pahcl_core.training.device import reproducible, resolve_device
+from pahcl_core.training.device import resolve_device
 from pahcl_core.training.loop import reported, train
 from pahcl_core.training.pretraining import Pretraining
-from pahcl_core.training.ranks import joined
-from pahcl_core.training.reporting import Guarded, shown_by
-from pahcl_core.training.resumption import opened
 from pahcl_core.training.run_directory import METRICS, write_json
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_track import Run, Tracker
@@ -71,27 +68,19 @@ def pretrain(
         TrainingError: If the loss is no longer a number.
     """
     run = run or describe_pretrain(config)
-    tracker = Guarded(tracker)
     device = resolve_device(config.device)
-    if device.type == "cpu":
-        keep_memory()
-    with (
-        reproducible(config.seed, config.machine, device),
-        joined(device) as ranks,
-        opened(run, resume=resume, ranks=ranks) as (run, state),
-    ):
-        directory = run.directory
-        tracker, progress = shown_by(ranks, tracker, progress)
-        begins = state is None and ranks.first
-        if begins:
-            write_toml(directory / "config.toml", {**run.config, **to_dict(config)})
+    with begun(
+        run, config, device=device, tracker=tracker, progress=progress, resume=resume
+    ) as one:
+        tracker, progress, ranks = one.tracker, one.progress, one.ranks
+        directory = one.run.directory
         with ranks.one_then_others():
             cohorts = read_cohorts(config, progress)
         learner = Pretraining(config, device, cohorts, ranks)
-        if begins:
+        if one.writes_anew:
             splits = {name: cohort.split for name, cohort in cohorts.by_name.items()}
             write_splits(directory / "splits.json", splits, cohorts.val)
-        with reported(run, tracker) as summary, ranks.together(directory):
+        with reported(one.run, tracker) as summary, ranks.together(directory):
             tracker.save(directory / "config.toml", kind="config")
             tracker.save(directory / "splits.json", kind="split")
             trained = train(
@@ -102,7 +91,7 @@ def pretrain(
                 directory=directory,
                 tracker=tracker,
                 progress=progress,
-                state=state,
+                state=one.state,
                 mix=learner.mix,
                 ranks=ranks,
                 scaler=learner.passes.gradient_scaler(),

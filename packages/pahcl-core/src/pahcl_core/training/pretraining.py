@@ -67,12 +67,7 @@ class Pretraining:
         self.person = cohorts.person
         weights = tuple(config.weights.get(name, 1.0) for name in cohorts.by_name)
         self.mix = Mix(part=cohorts.collection, weights=weights) if config.weights else None
-        self.source = WindowSource(
-            cohorts.cycles,
-            window_s=config.encoder.window_s,
-            band_hz=(config.signal.low_hz, config.signal.high_hz),
-            device=device,
-        )
+        self.source = WindowSource.seen_by(config.encoder, cohorts.cycles, config.signal, device)
         self.encoder = Encoder(config.encoder, sample_rate=config.signal.sample_rate).to(device)
         over_ranks(self.encoder, ranks)
         if config.machine.compile:

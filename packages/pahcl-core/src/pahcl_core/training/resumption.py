@@ -141,15 +141,17 @@ def restore(
     encoder: nn.Module,
     heads: nn.Module,
     optimiser: Optimiser,
-    cycles: CycleSet,
+    data: str,
     device: torch.device,
 ) -> None:
     """Put a training back to where it stood.
 
+    `data` is the `data_digest` of what it is to go on with.
+
     Raises:
         SettingError: If it was trained on other cycles.
     """
-    if state.data != data_digest(cycles):
+    if state.data != data:
         raise SettingError(
             "the recordings, or how they are segmented, have changed since the run began: it "
             "cannot be resumed, only begun again"

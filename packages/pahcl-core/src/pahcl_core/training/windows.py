@@ -11,6 +11,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from pahcl_core.data.cycle_set import CycleSet
+from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.draws import Draw, Purpose, uniforms
 
 
@@ -50,6 +52,18 @@ class WindowSource:
         self._num_cycles = len(cycles)
         self._first = torch.from_numpy(cycles.offsets[cycles.recording]).to(device)
         self._last = torch.from_numpy(cycles.offsets[cycles.recording + 1]).to(device)
+
+    @classmethod
+    def seen_by(
+        cls, encoder: EncoderConfig, cycles: CycleSet, signal: SignalConfig, device: torch.device
+    ) -> "WindowSource":
+        """Windows as long as that encoder is shown, of recordings prepared so."""
+        return cls(
+            cycles,
+            window_s=encoder.window_s,
+            band_hz=(signal.low_hz, signal.high_hz),
+            device=device,
+        )
 
     def __getitem__(self, cycle: Int64[np.ndarray, "batch"]) -> Windows:
         """The windows of these cycles, each starting at its S1."""
