@@ -3,10 +3,15 @@
 Its steps and defaults are those of the public code (github.com/dunkmonkey/PA-HCL, 0f725324),
 written anew, less a peak finder that it falls back on: read, bring to 5 kHz, band-pass 25–400 Hz
 forwards and backwards, scale, Shannon energy every 10 ms, its peaks taken for the beginnings of
-cycles, each cycle fitted to 0.8 s, judged by its signal-to-noise ratio (a Welch spectrum) and its
-share of near-zeros, and saved to a file of its own. Each step is the one call that SciPy has for
-it, in 32 bits where the original is, and nothing is done twice: the spectra of the cycles are asked
-for one by one because the original does, or all at once (`one_spectrum`), which it could have done.
+cycles, each cycle judged by its signal-to-noise ratio (a Welch spectrum) and its share of
+near-zeros, and those that pass fitted to 0.8 s and saved to a file each. Each step is the one call
+that SciPy has for it, in 32 bits where the original is, and nothing is done twice; cycles differ in
+length, so their spectra are asked for one by one, as the original does.
+
+That cycles are judged before they are fitted is told by what the original was measured to keep of
+3163 recordings of CirCor: 27 % of 16.0 cycles a recording, in 11 % of them more than 0.8 s, nothing
+of 51 % of the recordings. These steps keep 26 % of 16.3, 12 % and nothing of 52 % on the 639 of the
+sample; judged with the zeros around them they would keep 8 %, 54 % and nothing of 64 %.
 """
 
 from itertools import pairwise
@@ -63,39 +68,47 @@ def fitted(cycle: np.ndarray) -> np.ndarray:
     return np.pad(cycle, (lacking // 2, lacking - lacking // 2))
 
 
-def cycles_of(path: Path) -> list[np.ndarray]:
-    """All steps up to the cycles, fitted to one length."""
-    filtered = band(read(path))
-    scaled = (filtered - filtered.mean()) / filtered.std()
+def scale(samples: np.ndarray) -> np.ndarray:
+    """To a mean of 0 and a standard deviation of 1."""
+    return (samples - samples.mean()) / samples.std()
+
+
+def cut(scaled: np.ndarray) -> list[np.ndarray]:
+    """From peak to peak, where that may be a heartbeat."""
     shortest, longest = (seconds * RATE for seconds in _CYCLE_S)
     return [
-        fitted(scaled[start:stop])
+        scaled[start:stop]
         for start, stop in pairwise(peaks_of(scaled))
         if shortest <= stop - start <= longest
     ]
 
 
-def prepare(path: Path, directory: Path, *, one_spectrum: bool = False) -> int:
+def cycles_of(path: Path) -> list[np.ndarray]:
+    """All steps up to the cycles, fitted to one length."""
+    return [fitted(cycle) for cycle in cut(scale(band(read(path))))]
+
+
+def prepare(path: Path, directory: Path) -> int:
     """All steps; returns how many cycles were kept."""
-    cycles = cycles_of(path)
-    if not cycles:
-        return 0
-    if one_spectrum:
-        good = _are_good(np.array(cycles))
-    else:
-        good = np.array([_are_good(cycle[None])[0] for cycle in cycles])
-    for number in np.flatnonzero(good):
-        np.save(directory / f"{path.stem}_{number}.npy", cycles[number])
-    return int(good.sum())
+    good = [cycle for cycle in cut(scale(band(read(path)))) if is_good(cycle)]
+    save(good, directory, path.stem)
+    return len(good)
 
 
-def _are_good(cycles: np.ndarray) -> np.ndarray:
-    frequency, power = signal.welch(cycles, fs=RATE, nperseg=1024)
-    heart = power[:, (frequency >= 25) & (frequency <= 150)].sum(axis=1)
-    noise = power[:, (frequency >= 200) & (frequency <= 400)].sum(axis=1)
-    snr_db = 10 * np.log10(heart / np.maximum(noise, 1e-10))
-    loudness = np.abs(cycles)
-    loudest = loudness.max(axis=1)
-    peak = loudest / (loudness.mean(axis=1) + 1e-8)
-    zeros = np.mean(loudness < 0.01 * loudest[:, None], axis=1)
-    return (snr_db >= _MIN_SNR_DB) & (peak < _MAX_PEAK) & (zeros < _MAX_ZEROS)
+def save(cycles: list[np.ndarray], directory: Path, name: str) -> None:
+    """A file for each."""
+    for number, cycle in enumerate(cycles):
+        np.save(directory / f"{name}_{number}.npy", fitted(cycle))
+
+
+def is_good(cycle: np.ndarray) -> bool:
+    """Its gate."""
+    frequency, power = signal.welch(cycle, fs=RATE, nperseg=1024)
+    heart = power[(frequency >= 25) & (frequency <= 150)].sum()
+    noise = power[(frequency >= 200) & (frequency <= 400)].sum()
+    snr_db = 10 * np.log10(heart / max(noise, 1e-10))
+    loudness = np.abs(cycle)
+    loudest = loudness.max()
+    peak = loudest / (loudness.mean() + 1e-8)
+    zeros = np.mean(loudness < 0.01 * loudest)
+    return bool(snr_db >= _MIN_SNR_DB and peak < _MAX_PEAK and zeros < _MAX_ZEROS)

@@ -6,27 +6,27 @@ The same recordings, whole, are prepared by each, in a process of its own and tu
 a noisy machine is noisy for all:
 
 - the original's steps (`_prepare_plainly`): read, resample, band-pass, scale, envelope, peaks,
-  cycles, judge each, save it. Once as the original does it, a call of `scipy.signal.welch` for
-  each cycle; once with all cycles of a recording in one call; and once without judging and saving.
+  cycles, judge each, save it; and the same without judging and saving.
 - this: read, resample, band-pass, remove spikes, scale, cycles, rate the recording and each cycle,
-  and the store: hash each file before and after, write what was made, put it together, hash that.
-  Cycles are read from the annotation where there is one, as by default, or found in the sound.
+  and the store: hash each file, write what was made, put it together, hash that. Cycles are read
+  from the annotation where there is one, as by default, or found in the sound.
 - of this, the steps that the original has: read, resample, band-pass, scale, cycles from the
   annotation; then the same with each cycle rated and the recording saved.
 
 Beside them stands the time that reading and filtering alone take, which no preparation can do
-without. Memory is the most that a process held which prepared some of the recordings, and one that
-prepared all.
+without, and what each step takes of both. Memory is the most that a process held which prepared
+some of the recordings, and one that prepared all.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,19 +34,24 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import _prepare_plainly as original
 import numpy as np
-from _checks import Check, real_data, report
+from _checks import Check, format_table, real_data, report
+from _prepare_steps import (
+    BAND,
+    SLOW,
+    TOGETHER,
+    annotated,
+    steps_of_the_original,
+    steps_of_this,
+)
 
-from pahcl_core.data.annotation import read_annotation
 from pahcl_core.data.audio import read_audio
 from pahcl_core.data.collection import Collection, Recording
 from pahcl_core.data.kept_memory import keep_memory
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.readers import READERS
 from pahcl_core.data.store import prepare
-from pahcl_core.signal.cycles import cycles_from_states
-from pahcl_core.signal.filtering import Wanted, filtered, normalise
+from pahcl_core.signal.filtering import filtered, normalise
 from pahcl_core.signal.quality import rate_quality
-from pahcl_core.signal.quality_measures import SLOW_RATE
 
 MIN_RATIO = 10.0
 MAX_GROWTH_MB = 20.0  # between 100 recordings and six times as many, which are 100 MB of samples
@@ -69,63 +74,72 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, cycles.samples.
 
 
 CONFIG = SignalConfig()
-_BAND = Wanted(rate=CONFIG.sample_rate, band_hz=(CONFIG.low_hz, CONFIG.high_hz))
-_SLOW = Wanted(rate=SLOW_RATE)
 
-ORIGINAL, AT_ONCE, UNJUDGED = "original", "original, one spectrum", "original, not judged"
+ORIGINAL, UNJUDGED = "original", "original, not judged"
 ANNOTATED, SEGMENTED = "this, annotated", "this, segmented"
 SAME, SAME_RATED = "of this, not rated", "of this, rated and saved"
 READING, FILTERING = "reading alone", "reading, filtering"
 
 
-def _each(
-    work: Callable[[Recording, Path], object], *, keeps_memory: bool = False
-) -> Callable[[Collection, Path], None]:
+def _each(work: Callable[[Path, Path], object]) -> Callable[[Collection, Path], None]:
     def all_of_them(collection: Collection, folder: Path) -> None:
-        if keeps_memory:
-            keep_memory()
         for recording in collection.recordings:
-            work(recording, folder)
+            work(recording.path, folder)
 
     return all_of_them
 
 
-def _filter(recording: Recording, _folder: Path) -> None:
-    samples, rate = read_audio(recording.path)
-    filtered(samples, from_rate=rate, wanted=[_BAND])
+def _together(
+    work: Callable[[Sequence[Recording], Path], object],
+) -> Callable[[Collection, Path], None]:
+    """Some at once, step by step, as the preparation does it."""
+
+    def all_of_them(collection: Collection, folder: Path) -> None:
+        keep_memory()
+        for first in range(0, len(collection.recordings), TOGETHER):
+            work(collection.recordings[first : first + TOGETHER], folder)
+
+    return all_of_them
 
 
-def _cycles(recording: Recording, _folder: Path) -> None:
-    samples, rate = read_audio(recording.path)
-    normalise(filtered(samples, from_rate=rate, wanted=[_BAND])[0])
-    states, _ = read_annotation(recording, file="")
-    cycles_from_states(states.start_s, states.end_s, states.state)
+def _filter(recordings: Sequence[Recording], _folder: Path) -> None:
+    sounds = [read_audio(one.path) for one in recordings]
+    _ = [filtered(samples, from_rate=rate, wanted=[BAND]) for samples, rate in sounds]
 
 
-def _rated(recording: Recording, folder: Path) -> None:
-    samples, rate = read_audio(recording.path)
-    passed, slow = filtered(samples, from_rate=rate, wanted=[_BAND, _SLOW])
-    states, _ = read_annotation(recording, file="")
-    cycles = cycles_from_states(states.start_s, states.end_s, states.state)
-    rate_quality(samples, sample_rate=rate, cycles=cycles, slow=slow)
-    np.save(folder / f"{recording.path.stem}.npy", normalise(passed))
+def _cycles(recordings: Sequence[Recording], _folder: Path) -> None:
+    sounds = [read_audio(one.path) for one in recordings]
+    passed = [filtered(samples, from_rate=rate, wanted=[BAND])[0] for samples, rate in sounds]
+    _ = [annotated(one) for one in recordings]
+    _ = [normalise(one) for one in passed]
+
+
+def _rated(recordings: Sequence[Recording], folder: Path) -> None:
+    sounds = [read_audio(one.path) for one in recordings]
+    both = [filtered(samples, from_rate=rate, wanted=[BAND, SLOW]) for samples, rate in sounds]
+    cycles = [annotated(one) for one in recordings]
+    for (samples, rate), (_, slow), of in zip(sounds, both, cycles, strict=True):
+        rate_quality(samples, sample_rate=rate, cycles=of, slow=slow)
+    scaled = [normalise(passed) for passed, _ in both]
+    for recording, samples in zip(recordings, scaled, strict=True):
+        np.save(folder / f"{recording.path.stem}.npy", samples)
 
 
 CASES: dict[str, Callable[[Collection, Path], object]] = {
-    ORIGINAL: _each(lambda one, folder: original.prepare(one.path, folder)),
-    AT_ONCE: _each(lambda one, folder: original.prepare(one.path, folder, one_spectrum=True)),
-    UNJUDGED: _each(lambda one, _: original.cycles_of(one.path)),
+    ORIGINAL: _each(original.prepare),
+    UNJUDGED: _each(lambda path, _: original.cycles_of(path)),
     ANNOTATED: lambda collection, folder: prepare(collection, CONFIG, store=folder),
     SEGMENTED: lambda collection, folder: prepare(
         collection, replace(CONFIG, cycles="segmentation"), store=folder
     ),
-    SAME_RATED: _each(_rated, keeps_memory=True),
-    SAME: _each(_cycles, keeps_memory=True),
-    READING: _each(lambda one, _: read_audio(one.path)),
-    FILTERING: _each(_filter, keeps_memory=True),
+    SAME_RATED: _together(_rated),
+    SAME: _together(_cycles),
+    READING: _each(lambda path, _: read_audio(path)),
+    FILTERING: _together(_filter),
 }
-# What does the same: both whole, as they are; both with all spectra at once; neither judging.
-PAIRS = ((ORIGINAL, ANNOTATED), (ORIGINAL, SAME_RATED), (UNJUDGED, SAME), (AT_ONCE, ANNOTATED))
+STEPS = {"original": steps_of_the_original, "this": steps_of_this}
+# Both whole, as they are; both judging and saving; neither.
+PAIRS = ((ORIGINAL, ANNOTATED), (ORIGINAL, SAME_RATED), (UNJUDGED, SAME))
 
 
 def main() -> int:
@@ -137,6 +151,7 @@ def main() -> int:
     parser.add_argument("--recordings", type=int, default=120, help="per case (120)")
     parser.add_argument("--rounds", type=int, default=3, help="of all cases (3)")
     parser.add_argument("--case", choices=CASES, help="print the ms of this one alone")
+    parser.add_argument("--steps", choices=STEPS, help="print the ms of each step of this side")
     options = parser.parse_args()
     data = real_data(as_json=options.json)
     if data is None:
@@ -145,13 +160,30 @@ def main() -> int:
     if options.case is not None:
         print(_timed(root, options.case, options.recordings))
         return 0
-    command = [sys.executable, __file__, "--recordings", str(options.recordings), "--case"]
+    if options.steps is not None:
+        print(json.dumps(_steps(root, options.steps, options.recordings)))
+        return 0
+    command = [sys.executable, __file__, "--recordings", str(options.recordings)]
     rounds: dict[str, list[float]] = {name: [] for name in CASES}
+    steps: dict[str, list[dict[str, float]]] = {side: [] for side in STEPS}
     for _ in range(options.rounds):
         for name in CASES:
-            done = subprocess.run([*command, name], check=True, capture_output=True, text=True)
-            rounds[name].append(float(done.stdout))
-    return _report(root, options.recordings, rounds, as_json=options.json)
+            rounds[name].append(json.loads(_printed([*command, "--case", name])))
+        for side in STEPS:
+            steps[side].append(json.loads(_printed([*command, "--steps", side])))
+    return _report(root, options.recordings, rounds, steps, as_json=options.json)
+
+
+def _printed(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _steps(root: Path, side: str, count: int) -> dict[str, float]:
+    collection = _collection(root, count)
+    for _ in range(2):  # the first time for the caches
+        with tempfile.TemporaryDirectory() as folder:
+            ms = STEPS[side](collection, Path(folder))
+    return ms
 
 
 def _timed(root: Path, case: str, count: int) -> float:
@@ -170,7 +202,14 @@ def _collection(root: Path, count: int | None = None) -> Collection:
     return replace(whole, recordings=whole.recordings[:count])
 
 
-def _report(root: Path, count: int, rounds: dict[str, list[float]], *, as_json: bool) -> int:
+def _report(
+    root: Path,
+    count: int,
+    rounds: dict[str, list[float]],
+    steps: dict[str, list[dict[str, float]]],
+    *,
+    as_json: bool,
+) -> int:
     whole, collection = _collection(root), _collection(root, count)
     few_mb, some = _memory(root, _FEW)
     all_mb, much = _memory(root, len(whole.recordings))
@@ -182,6 +221,7 @@ def _report(root: Path, count: int, rounds: dict[str, list[float]], *, as_json: 
             f"{name:<26}  {ms[name]:>6.2f} {min(times):>5.2f} {max(times):>5.2f} "
             f"{1000 / ms[name]:>9.0f} {ms[ORIGINAL] / ms[name]:>16.1f}"
         )
+    lines += ["", _step_table(steps)]
     lines += [
         "",
         f"{len(collection.recordings)} recordings of {sound_s:.1f} s on average, "
@@ -202,7 +242,24 @@ def _report(root: Path, count: int, rounds: dict[str, list[float]], *, as_json: 
     ]
     growth = f"memory for {len(whole.recordings)} recordings above that for {_FEW}"
     checks.append(Check(name=growth, value=all_mb - few_mb, unit="MB", most=MAX_GROWTH_MB))
-    return report(checks, as_json=as_json, table="\n".join(lines), details={"ms": rounds})
+    return report(
+        checks, as_json=as_json, table="\n".join(lines), details={"ms": rounds, "steps": steps}
+    )
+
+
+def _step_table(steps: dict[str, list[dict[str, float]]]) -> str:
+    """Medians over the rounds."""
+    ms = {
+        side: {step: statistics.median(one[step] for one in taken) for step in taken[0]}
+        for side, taken in steps.items()
+    }
+    names = list(dict.fromkeys(step for one in ms.values() for step in one))
+    rows = [
+        [step, *(f"{one[step]:.2f}" if step in one else "-" for one in ms.values())]
+        for step in names
+    ]
+    rows.append(["all of them", *(f"{sum(one.values()):.2f}" for one in ms.values())])
+    return format_table(["step, ms", *ms], rows)
 
 
 def _memory(root: Path, count: int) -> tuple[float, float]:

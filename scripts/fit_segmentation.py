@@ -8,7 +8,8 @@ one core; the same data on the same machine give the same files. Persons that
 
 The persons of the fit are parted in two halves, and a network is trained on each. What it makes of
 the other half, which it has not seen, is what the confidence is fitted to, together with what both
-make of synthetic noise. The network that is shipped is then trained on both.
+make of synthetic noise. The network that is shipped is then trained on both; `--keep-network`
+leaves out this last step, for a change of what comes after the network.
 """
 
 import argparse
@@ -34,10 +35,10 @@ from pahcl_core.data.wav import read_wav
 from pahcl_core.signal import segmentation_parameters as shipped
 from pahcl_core.signal.cycles import cycles_from_states
 from pahcl_core.signal.emissions import FRAME_RATE, band_levels, log_posteriors
-from pahcl_core.signal.heart_rate import duration_model
-from pahcl_core.signal.hsmm import StatePath, most_probable_path
+from pahcl_core.signal.hsmm import StatePath, whole_cycles
 from pahcl_core.signal.segment_confidence import MEASURES, cycle_measures
-from pahcl_core.signal.segment_states import emission_scores, whole_cycles
+from pahcl_core.signal.segment_path import state_path
+from pahcl_core.signal.segment_states import emission_scores
 
 _NUM_HALVES = 2
 _NUM_NOISES, _NOISE_S, _NOISE_RATE = 60, 20.0, 1000
@@ -81,7 +82,12 @@ def fit_durations(examples: list[Example]) -> dict[str, object]:
         value = bounds[:, last] - bounds[:, first]
         line = np.linalg.lstsq(design, value, rcond=None)[0]
         fitted[f"{name}_s"] = [round(float(one), 4) for one in line]
-        fitted[f"{name}_spread_s"] = round(float(np.std(value - design @ line)), 4)
+        rest = value - design @ line
+        fitted[f"{name}_spread_s"] = round(float(np.std(rest)), 4)
+    # The last of them is what is known about the systole.
+    pieces = np.split(rest, np.cumsum([len(table) for table in tables])[:-1])
+    within = np.concatenate([piece - piece.mean() for piece in pieces if len(piece) > 1])
+    fitted["s2_onset_spread_within_s"] = round(float(np.std(within)), 4)
     changes = np.concatenate([_log_changes(table) for table in tables])
     spread = 1.4826 * float(np.median(np.abs(changes)))
     fitted["period_spread"] = round(spread, 4)
@@ -108,7 +114,6 @@ class Judge:
         self._parameters = [
             shipped.parameters_from(network.arrays(), content) for network in networks
         ]
-        self._durations = duration_model(shipped.durations_from(content))
         self._counts: dict[str, dict[str, OnsetCounts]] = {}
         self._measures: list[Float64[np.ndarray, "cycles measures"]] = []
         self._right: list[Bool[np.ndarray, "cycles"]] = []
@@ -154,7 +159,7 @@ class Judge:
     ) -> tuple[StatePath, Int64[np.ndarray, "cycles"], Float64[np.ndarray, "cycles measures"]]:
         parameters = self._parameters[network]
         log_posterior = log_posteriors(levels, parameters.network)
-        path = most_probable_path(emission_scores(log_posterior, parameters), self._durations)
+        path = state_path(emission_scores(log_posterior, parameters), parameters.durations)
         first = whole_cycles(path)
         return path, first, cycle_measures(log_posterior, path.first_frame, path.state, first)
 
@@ -171,7 +176,7 @@ def synthetic_noise(rng: np.random.Generator) -> Float32[np.ndarray, "samples"]:
 
 
 def provenance(
-    examples: list[Example], config: TrainConfig, halves: dict[str, object]
+    examples: list[Example], config: TrainConfig, halves: dict[str, object], *, keep_network: bool
 ) -> dict[str, object]:
     """Where the parameters come from, for whoever reads the JSON file."""
     used = {}
@@ -182,8 +187,10 @@ def provenance(
             "persons": len({one.recording.person for one in mine}),
             "annotated_s": round(sum(np.count_nonzero(one.states) for one in mine) / FRAME_RATE),
         }
+    command = "OMP_NUM_THREADS=1 python scripts/fit_segmentation.py DATA"
     return {
-        "command": "OMP_NUM_THREADS=1 python scripts/fit_segmentation.py DATA",
+        "command": f"{command} --keep-network" if keep_network else command,
+        "network": f"from an earlier run of: {command}" if keep_network else "from this run",
         "collections": list(_SOURCES),
         "split": SPLIT_RULE,
         "fitted_to": used,
@@ -205,6 +212,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with circor/ and physionet2016/")
     parser.add_argument("--out", type=Path, default=Path(shipped.__file__).parent, help="folder")
+    parser.add_argument("--keep-network", action="store_true", help="fit all but the network")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # the order of additions, and so the result, depends on it
     config = TrainConfig()
@@ -231,9 +239,11 @@ def main() -> int:
         judge.add_noise(rng)
     content["confidence"], scores = judge.confidence(), judge.scores()
     sys.stdout.write(f"F1 of each half on the other: {json.dumps(scores)}\n")
-    network = train(examples, config)
-    content = {"provenance": provenance(examples, config, scores), **content}
-    np.savez(arguments.out / f"{shipped.NAME}.npz", **network.arrays())
+    if not arguments.keep_network:
+        network = train(examples, config)
+        np.savez(arguments.out / f"{shipped.NAME}.npz", **network.arrays())
+    about = provenance(examples, config, scores, keep_network=arguments.keep_network)
+    content = {"provenance": about, **content}
     text = json.dumps(content, indent=2) + "\n"
     (arguments.out / f"{shipped.NAME}.json").write_text(text, encoding="utf-8", newline="\n")
     return 0

@@ -4,11 +4,14 @@ Only the inside of an annotated stretch is judged: within the tolerance of its e
 it, nobody can say what is true.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 from segmentation_recordings import States
+
+from pahcl_core.metrics.bootstrap import NUM_RESAMPLES, multiplicities
 
 TOLERANCE_S = 0.1
 S1, S2 = 1, 3
@@ -45,6 +48,39 @@ class OnsetCounts:
         recall = self.true_hit / self.true
         precision = self.found_hit / self.found if self.found else 0.0
         return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
+
+
+def f1_difference_interval(
+    ours: Sequence[OnsetCounts], theirs: Sequence[OnsetCounts], *, seed: int = 0
+) -> tuple[float, float]:
+    """Where the F1 of one method less that of another lies in 95 % of the resamples of persons.
+
+    A person is drawn with the counts of both, so that what is hard in a recording is hard for both.
+    Resamples in which a method has nothing to find are left out.
+
+    Args:
+        ours: Of each person.
+        theirs: Of the same persons in the same order.
+        seed: Of the draws.
+
+    Returns:
+        The lower and the upper end; NaN for fewer than two persons.
+    """
+    counts = np.array([[astuple(one) for one in method] for method in (ours, theirs)], dtype=float)
+    differences = []
+    if len(ours) > 1:
+        for _, times in multiplicities(len(ours), NUM_RESAMPLES, seed):
+            true, true_hit, found, found_hit = np.moveaxis(times.T @ counts, 2, 0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                recall, precision = true_hit / true, found_hit / found
+                f1 = 2 * recall * precision / (recall + precision)
+            differences.append(f1[0] - f1[1])
+    drawn = np.concatenate([np.zeros(0), *differences])
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) == 0:
+        return float("nan"), float("nan")
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def stretches(states: States) -> Float64[np.ndarray, "stretches 2"]:

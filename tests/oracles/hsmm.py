@@ -63,3 +63,41 @@ def best_path(log_emission, log_duration, log_change, log_first):
         if score > best:
             best, found = score, path
     return found, best
+
+
+def best_score(log_emission, log_duration, log_change, log_first):
+    """The log-probability of the most probable path, where there are too many to try.
+
+    By the definition, frame by frame: a path is a shorter one and a segment. A segment at an end
+    has the most probable duration that reaches as far.
+    """
+    num_frames, num_rhythms = len(log_emission), len(log_first)
+    ended = {}
+    for end in range(1, num_frames + 1):
+        for rhythm in range(num_rhythms):
+            for state in range(NUM_STATES):
+                possible = log_duration[rhythm][state]
+                best, seen_score = -math.inf, 0.0
+                for first in range(end - 1, -1, -1):
+                    seen = end - first
+                    if seen > len(possible):
+                        break
+                    seen_score += log_emission[first][state]
+                    at_an_end = first == 0 or end == num_frames
+                    lasting = max(possible[seen - 1 :]) if at_an_end else possible[seen - 1]
+                    if first == 0:
+                        before = log_first[rhythm]
+                    elif state == 0:
+                        before = max(
+                            ended[first, other, NUM_STATES - 1] + log_change[other][rhythm]
+                            for other in range(num_rhythms)
+                        )
+                    else:
+                        before = ended[first, rhythm, state - 1]
+                    best = max(best, before + lasting + seen_score)
+                ended[end, rhythm, state] = best
+    return max(
+        ended[num_frames, rhythm, state]
+        for rhythm in range(num_rhythms)
+        for state in range(NUM_STATES)
+    )

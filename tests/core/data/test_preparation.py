@@ -8,7 +8,12 @@ from scipy.io import wavfile
 
 from oracles.filtering import filtered as filtered_by_definition
 from pahcl_core.data.circor import read_circor
-from pahcl_core.data.preparation import SignalConfig, prepare_recording
+from pahcl_core.data.preparation import (
+    PreparedRecording,
+    SignalConfig,
+    prepare_recording,
+    prepare_recordings,
+)
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError
 from pahcl_core.signal.cycles import Cycles
@@ -283,6 +288,29 @@ def test_windows_have_the_quality_of_their_recording(tree):
     assert prepared.source == "windows"
     assert (prepared.quality, prepared.flags) == (0.0, ("silent",))
     assert prepared.cycle_quality.tolist() == [0.0, 0.0]
+
+
+def test_some_together_are_as_each_by_itself(tree):
+    """With what cannot be read, has no annotation, or no rate to rate it at, among them."""
+    noise = np.random.default_rng(5).normal(0, 3000, 9000).astype(np.int16)
+    collection = tree(
+        one=(beating(), annotation()),
+        two=(beating(), None),
+        three=(noise, None),
+        four=(beating(seconds=4.0), annotation(start_s=0.1, beats=3)),
+    )
+    recordings = list(collection.recordings)
+    recordings[1].path.write_bytes(b"RIFF")
+    wavfile.write(recordings[2].path, 500, beating(rate=500))
+
+    together = prepare_recordings(recordings, CONFIG)
+
+    assert [one.is_usable for one in together] == [True, False, True, True]
+    for found, recording in zip(together, recordings, strict=True):
+        alone = prepare_recording(recording, CONFIG)
+        for name in PreparedRecording.__slots__:
+            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name), name)
+    assert prepare_recordings([], CONFIG) == []
 
 
 def test_a_rate_too_low_to_rate(tree):

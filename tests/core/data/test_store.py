@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 from pahcl_core.data import store as store_module
-from pahcl_core.data import store_parts
+from pahcl_core.data import store_key, store_parts
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.preparation import SignalConfig, prepare_recording
 from pahcl_core.data.store import Shard, merge_shards, prepare, prepare_shard
+from pahcl_core.data.store_merge import Entry
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError
 from support.prepared import prepare as prepare_elsewhere
@@ -45,13 +46,13 @@ def root(original, tmp_path):
 def prepared(monkeypatch):
     """Which recordings are prepared, in this process."""
     names = []
-    real = store_module.prepare_recording
+    real = store_module.prepare_recordings
 
-    def spy(recording, config):
-        names.append(recording.recording_id)
-        return real(recording, config)
+    def spy(recordings, config):
+        names.extend(one.recording_id for one in recordings)
+        return real(recordings, config)
 
-    monkeypatch.setattr(store_module, "prepare_recording", spy)
+    monkeypatch.setattr(store_module, "prepare_recordings", spy)
     return names
 
 
@@ -346,18 +347,72 @@ def test_an_annotation_that_cannot_be_opened_costs_the_annotation_alone(root, tm
     assert cycles.sources[number] in ("segmentation", "windows")
 
 
-def test_a_recording_that_changes_meanwhile_is_refused(root, tmp_path, monkeypatch):
-    collection = read_circor(root)
-    real = store_module.prepare_recording
+@pytest.mark.parametrize(
+    ("durations_s", "sizes"),
+    [
+        ([20.0] * 19, [8, 8, 3]),
+        ([60.0] * 7, [3, 3, 1]),
+        ([100.0, 100.0, 1.0, 3600.0, 5.0], [2, 1, 1, 1]),
+        ([], []),
+    ],
+    ids=["eight", "200 s", "one that is longer by itself", "none"],
+)
+def test_how_many_are_prepared_together(root, durations_s, sizes):
+    """Each once and in order."""
+    recording = read_circor(root).recordings[0]
+    entries = [
+        Entry(
+            recording=replace(recording, num_samples=round(seconds * recording.sample_rate)),
+            key=str(number),
+            stamp=None,
+        )
+        for number, seconds in enumerate(durations_s)
+    ]
 
-    def change(recording, config):
-        prepared = real(recording, config)
-        recording.path.write_bytes(recording.path.read_bytes() + b"\0\0")
+    found = list(store_module._together(entries))
+
+    assert [len(some) for some in found] == sizes
+    assert [one for some in found for one in some] == entries
+
+
+@pytest.mark.parametrize(("age_s", "times"), [(1, 2), (61, 1)])
+def test_files_that_nobody_writes_to_are_hashed_once(root, tmp_path, monkeypatch, age_s, times):
+    """A minute tells them from others."""
+    collection = read_circor(root)
+    newest_s = max(path.stat().st_ctime for path in root.rglob("*") if path.is_file())
+    monkeypatch.setattr(store_key.time, "time", lambda: newest_s + age_s)
+    hashed = []
+    real = store_module.recording_key
+    monkeypatch.setattr(
+        store_module, "recording_key", lambda one: hashed.append(one.recording_id) or real(one)
+    )
+
+    prepare(collection, CONFIG, store=tmp_path / "store")
+
+    assert len(hashed) == times * len(collection.recordings)
+
+
+@pytest.mark.parametrize("was_old", [True, False])
+def test_a_recording_that_changes_meanwhile_is_refused(root, tmp_path, monkeypatch, was_old):
+    """Also where its size and its date stay the same."""
+    collection = read_circor(root)
+    real = store_module.prepare_recordings
+    victim = collection.recordings[3].path
+    long_ago = time.time() + 2 * store_key._SETTLED_S if was_old else time.time()
+    monkeypatch.setattr(store_key.time, "time", lambda: long_ago)
+
+    def change(recordings, config):
+        prepared = real(recordings, config)
+        if victim in [one.path for one in recordings]:
+            before = victim.stat()
+            content = victim.read_bytes()
+            victim.write_bytes(content[:-2] + bytes(255 - byte for byte in content[-2:]))
+            os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
         return prepared
 
-    monkeypatch.setattr(store_module, "prepare_recording", change)
+    monkeypatch.setattr(store_module, "prepare_recordings", change)
 
-    with pytest.raises(DataError, match="changed while it was read; run this again"):
+    with pytest.raises(DataError, match=f"{victim.name}: changed while it was read; run this"):
         prepare(collection, CONFIG, store=tmp_path / "store")
 
 
@@ -385,12 +440,12 @@ def test_a_disk_that_fills_up_keeps_what_is_done(root, tmp_path, monkeypatch, pr
     with pytest.raises(DataError, match="No space left on device; what is prepared so far is kept"):
         prepare(collection, CONFIG, store=tmp_path / "store")
     monkeypatch.setattr(store_parts.os, "fdopen", real)
-    assert len(prepared) == 6
     assert not list((tmp_path / "store").rglob("*.tmp"))
+    prepared.clear()
 
     prepare(collection, CONFIG, store=tmp_path / "store")
 
-    assert len(prepared) == len(collection.recordings) + 1
+    assert len(prepared) == len(collection.recordings) - 5
 
 
 def test_a_store_that_cannot_be_written_to(root, tmp_path):
@@ -423,13 +478,13 @@ def test_what_a_killed_merge_left_is_cleared_away(root, tmp_path):
 def test_a_worker_that_is_killed(root, tmp_path, monkeypatch):
     """As the system does when memory runs out."""
     monkeypatch.setattr(store_module, "_WORTH_PROCESSES_S", 0)
-    monkeypatch.setattr(store_module, "_prepare_one", die)
+    monkeypatch.setattr(store_module, "_prepare_some", die)
 
     with pytest.raises(DataError, match=r"was killed.*what is prepared so far is kept"):
         prepare(read_circor(root), CONFIG, store=tmp_path / "store", num_workers=2)
 
 
-def die(entry, config, parts):
+def die(entries, config, parts):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -438,7 +493,7 @@ import os, signal, sys, time
 from pathlib import Path
 from pahcl_core.data import store
 from pahcl_core.data.circor import read_circor
-from pahcl_core.data.preparation import SignalConfig, prepare_recording
+from pahcl_core.data.preparation import SignalConfig
 
 store._WORTH_PROCESSES_S = 0
 

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from oracles import hsmm as oracle
-from pahcl_core.signal.heart_rate import LONGEST_PERIOD_S, SHORTEST_PERIOD_S, duration_model
+from pahcl_core.signal.heart_rate import (
+    LONGEST_PERIOD_S,
+    SHORTEST_PERIOD_S,
+    duration_model,
+    only_near,
+)
 from pahcl_core.signal.hsmm import DurationModel, most_probable_path
 from pahcl_core.signal.segmentation_parameters import CycleDurations
 
@@ -70,6 +75,20 @@ def test_states_with_durations_of_their_own(rng):
         log_emission, model.log_duration, model.log_change, model.log_first
     )
     assert list(zip(path.first_frame, path.state, path.rhythm, strict=True)) == expected
+    assert path.log_probability == pytest.approx(best, rel=1e-12)
+
+
+@pytest.mark.parametrize("shortest", [(1, 1, 1, 1), (2, 5, 1, 7), (6, 1, 3, 2)])
+def test_no_long_path_is_more_probable(rng, shortest):
+    """Over many cycles, with shortest durations that differ: the score is that of plain loops."""
+    model = random_model(rng, num_rhythms=3, shortest=1, longest=9)
+    for state, duration in enumerate(shortest):
+        model.log_duration[:, state, : duration - 1] = -np.inf
+    log_emission = 2.0 * rng.normal(size=(70, 4))
+
+    path = most_probable_path(log_emission, model)
+
+    best = oracle.best_score(log_emission, model.log_duration, model.log_change, model.log_first)
     assert path.log_probability == pytest.approx(best, rel=1e-12)
 
 
@@ -151,23 +170,25 @@ def durations():
         s1_spread_s=0.01,
         s2_spread_s=0.01,
         s2_onset_spread_s=0.02,
+        s2_onset_spread_within_s=0.01,
         period_spread=0.05,
     )
 
 
-def test_rhythms_have_the_durations_of_their_heart_rate(durations):
+@pytest.mark.parametrize("frame_rate", [25, FRAME_RATE])
+def test_rhythms_have_the_durations_of_their_heart_rate(durations, frame_rate):
     """Mean durations, to a quarter of a frame, on the lines that were given."""
-    model = duration_model(durations)
+    model = duration_model(durations, frame_rate=frame_rate)
     periods = np.geomspace(SHORTEST_PERIOD_S, LONGEST_PERIOD_S, len(model.log_first))
     frames = np.arange(1, model.log_duration.shape[2] + 1)
 
     assert (periods[1:] / periods[:-1] < 1.15).all()  # between two, none is far off
-    means_s = (np.exp(model.log_duration) * frames).sum(axis=2) / FRAME_RATE
+    means_s = (np.exp(model.log_duration) * frames).sum(axis=2) / frame_rate
 
     usual = (periods > 0.5) & (periods < 1.5)  # at the edges the limits cut into the Gaussians
     s1_s, s2_s, s2_onset_s = 0.1 + 0.02 * periods, 0.09 + 0.01 * periods, 0.15 + 0.2 * periods
     expected = np.column_stack([s1_s, s2_onset_s - s1_s, s2_s, periods - s2_onset_s - s2_s])
-    np.testing.assert_allclose(means_s[usual], expected[usual], atol=0.25 / FRAME_RATE)
+    np.testing.assert_allclose(means_s[usual], expected[usual], atol=0.25 / frame_rate)
 
 
 def test_the_probabilities_of_a_rhythm_add_up_to_one(durations):
@@ -187,3 +208,32 @@ def test_the_rhythm_keeps_or_moves_to_a_neighbour(durations):
     assert log_change[middle].argmax() == middle
     assert (np.diff(log_change[middle, middle : middle + 3]) < 0).all()
     assert log_change.min() > np.log(1e-4)  # an ectopic beat, then another rate altogether
+
+
+def test_durations_spread_as_they_were_given(durations):
+    """By hand, at the rhythm next to 1 s: standard deviations, with that of rounding to frames."""
+    model = duration_model(durations)
+    periods = np.geomspace(SHORTEST_PERIOD_S, LONGEST_PERIOD_S, len(model.log_first))
+    rhythm = np.abs(periods - 1.0).argmin()
+    frames = np.arange(1, model.log_duration.shape[2] + 1)
+    probability = np.exp(model.log_duration[rhythm])
+
+    variance = (probability * frames**2).sum(axis=1) - (probability * frames).sum(axis=1) ** 2
+
+    step = np.log(periods[1] / periods[0])
+    diastole_s = np.sqrt(0.05**2 + step**2 / 12) * periods[rhythm]
+    given = np.array([0.01, 0.02, 0.01, diastole_s]) * FRAME_RATE
+    np.testing.assert_allclose(np.sqrt(variance), np.sqrt(given**2 + 1 / 12), rtol=0.03)
+
+
+def test_near_rhythms_are_those_found_and_their_neighbours(durations):
+    """Of the whole grid, with its probabilities; there is nothing beyond its ends."""
+    model = duration_model(durations)
+    last = len(model.log_first) - 1
+
+    near = only_near(model, np.array([4, 0, 4, last]))
+
+    chosen = [0, 1, 3, 4, 5, last - 1, last]
+    np.testing.assert_array_equal(near.log_duration, model.log_duration[chosen])
+    np.testing.assert_array_equal(near.log_change, model.log_change[chosen][:, chosen])
+    np.testing.assert_array_equal(near.log_first, model.log_first[chosen])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from pahcl_core.signal.quality import rate_quality
 from pahcl_core.signal.quality_flags import clipped_share, lost_contact, stuck_share
@@ -128,3 +129,27 @@ def test_a_value_that_lasts_for_two_seconds_is_stuck(rng, seconds, share):
     samples[3000 : 3000 + int(1000 * seconds)] = 0.3
 
     assert stuck_share(samples, sample_rate=1000) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 3, 49, 99, 100, 101, 149, 150, 151, 601])
+@pytest.mark.parametrize("shift", range(0, 60, 7))
+def test_lost_frames_are_those_below_the_closing(rng, num_frames, shift):
+    """Wherever the quiet stretch lies, also at an end, and however long it is."""
+    heart = 10 ** rng.uniform(-1, 1, num_frames)
+    quiet = rng.integers(20, 200)
+    for first in (shift, num_frames - quiet - shift, -quiet + 45 + shift):
+        one = heart.copy()
+        one[max(0, first) : max(0, first + quiet)] *= 1e-5
+
+        loud = ndimage.grey_closing(one, (min(100, num_frames),))
+
+        expected = loud <= 10**-2.6 * np.quantile(loud, 0.75)
+        np.testing.assert_array_equal(lost_contact(one), expected)
+
+
+@pytest.mark.parametrize("first", range(0, 8000, 487))
+def test_a_stuck_value_is_found_wherever_it_lies(rng, first):
+    samples = rng.normal(size=10_000).astype(np.float32)
+    samples[first : first + 2000] = -0.7
+
+    assert stuck_share(samples, sample_rate=1000) == pytest.approx(0.2)

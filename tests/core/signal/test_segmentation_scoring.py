@@ -101,3 +101,52 @@ def test_the_split_goes_by_person(scripts):
 
     assert sides == [held_out(person, "another.wav") for person in persons]
     assert 0.35 < np.mean(sides) < 0.45
+
+
+def counts_of(scoring, persons):
+    """From pairs of hits and true onsets, where as many are found as are true."""
+    return [
+        scoring.OnsetCounts(true=true, true_hit=hit, found=true, found_hit=hit)
+        for hit, true in persons
+    ]
+
+
+def test_a_difference_is_resampled_over_persons(scripts):
+    """Of two persons, with differences of 0.4 and 0: both, one twice, or the other twice.
+
+    Each pair of draws has a chance of a quarter, so that the extremes are the ends of the interval.
+    """
+    _, scoring = scripts
+    ours = counts_of(scoring, [(9, 10), (5, 10)])
+    theirs = counts_of(scoring, [(5, 10), (5, 10)])
+
+    assert scoring.f1_difference_interval(ours, theirs) == pytest.approx((0.0, 0.4))
+
+
+def test_what_is_hard_for_both_cancels(scripts):
+    """Persons differ widely, but each method misses as many: no difference in any resample."""
+    _, scoring = scripts
+    ours = counts_of(scoring, [(9, 10), (1, 10), (5, 10), (0, 10)])
+
+    assert scoring.f1_difference_interval(ours, ours) == (0.0, 0.0)
+
+
+def test_the_interval_is_that_of_a_mean_for_persons_of_one_size(scripts):
+    """Twice the standard error to either side, of 400 persons with as many onsets each."""
+    _, scoring = scripts
+    hits = np.random.default_rng(0).binomial(50, 0.8, size=(2, 400))
+    ours, theirs = (counts_of(scoring, [(int(one), 50) for one in row]) for row in hits)
+
+    low, high = scoring.f1_difference_interval(ours, theirs)
+
+    difference = (hits[0] - hits[1]) / 50
+    error = difference.std() / np.sqrt(400)
+    assert low == pytest.approx(difference.mean() - 1.96 * error, abs=0.1 * error)
+    assert high == pytest.approx(difference.mean() + 1.96 * error, abs=0.1 * error)
+
+
+def test_one_person_has_no_interval(scripts):
+    _, scoring = scripts
+    one = counts_of(scoring, [(9, 10)])
+
+    assert np.isnan(scoring.f1_difference_interval(one, one)).all()

@@ -56,7 +56,7 @@ def read_states(path: Path, *, file: str) -> tuple[StateAnnotation, list[Problem
     """
     try:
         # Bytes that are no text become a row that is no number, and so a problem with a line.
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     return _usable_rows(text.splitlines(), file=file)
@@ -108,9 +108,9 @@ def _all_usable(lines: Sequence[str]) -> StateAnnotation | None:
     """All rows at once; None if there is any that has to be looked at by itself."""
     try:
         start, end, label = zip(*(line.split() for line in lines), strict=True)
-        start_s = np.array([float(one) for one in start])
-        end_s = np.array([float(one) for one in end])
-        state = np.array([int(one) for one in label], dtype=np.int64)
+        start_s = np.fromiter(map(float, start), np.float64, len(start))
+        end_s = np.fromiter(map(float, end), np.float64, len(end))
+        state = np.fromiter(map(int, label), np.int64, len(label))
     except (ValueError, OverflowError):
         return None
     lasts = start_s < end_s

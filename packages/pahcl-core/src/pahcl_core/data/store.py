@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,15 @@ import joblib
 from pahcl_core.data.collection import Collection, Recording
 from pahcl_core.data.kept_memory import keep_memory
 from pahcl_core.data.orphans import end_with
-from pahcl_core.data.preparation import Progress, SignalConfig, prepare_recording
-from pahcl_core.data.store_key import recording_key, settings_key
+from pahcl_core.data.preparation import Progress, SignalConfig, prepare_recordings
+from pahcl_core.data.store_key import recording_key, recording_stamp, settings_key
 from pahcl_core.data.store_merge import Entry, Prepared, collection_key, merge, open_collection
 from pahcl_core.data.store_parts import Parts
 from pahcl_core.errors import DataError, SettingError
 
 _READERS = 8  # threads that read files to hash them: they wait for the disk, not for a core
+_READ_AT_ONCE = 16  # recordings by one of them, since to hand one over takes time, too
+_TOGETHER, _TOGETHER_S = 8, 200.0  # recordings, and seconds of their sound, see prepare_recordings
 _WORTH_PROCESSES_S = 1200.0  # of sound; workers need two seconds to get ready
 _ROUNDS = 3  # a part that was found damaged or was taken away is made again
 
@@ -169,9 +172,18 @@ def _entries(
     collection: Collection, recordings: Sequence[Recording] | None = None
 ) -> tuple[Entry, ...]:
     chosen = collection.recordings if recordings is None else recordings
+    keep_memory()
+    some = [chosen[first : first + _READ_AT_ONCE] for first in range(0, len(chosen), _READ_AT_ONCE)]
     with ThreadPoolExecutor(_READERS) as pool:
-        keys = pool.map(recording_key, chosen)
-        return tuple(Entry(recording=one, key=key) for one, key in zip(chosen, keys, strict=True))
+        return tuple(chain.from_iterable(pool.map(_entered, some)))
+
+
+def _entered(recordings: Sequence[Recording]) -> list[Entry]:
+    entries = []
+    for recording in recordings:
+        stamp = recording_stamp(recording)  # first: a change from here on is noticed
+        entries.append(Entry(recording=recording, key=recording_key(recording), stamp=stamp))
+    return entries
 
 
 def _parts(store: Path, config: SignalConfig) -> Parts:
@@ -196,10 +208,25 @@ def _prepare_missing(
     _require_room(parts.directory, sound_s * config.sample_rate)
     wanted = num_workers or joblib.cpu_count()
     workers = wanted if sound_s > _WORTH_PROCESSES_S else 1
-    work = joblib.delayed(_prepare_one)
+    work = joblib.delayed(_prepare_some)
     with joblib.Parallel(n_jobs=workers, return_as="generator", **_watchful(workers)) as pool:
-        done = pool(work(entry, config, parts) for entry in todo)
-        _exhaust(progress(done, len(todo)))
+        done = pool(work(some, config, parts) for some in _together(todo))
+        _exhaust(progress(chain.from_iterable(done), len(todo)))
+
+
+def _together(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Those that are prepared together, in the same order."""
+    some: list[Entry] = []
+    sound_s = 0.0
+    for entry in entries:
+        duration_s = entry.recording.duration_s
+        if some and (len(some) == _TOGETHER or sound_s + duration_s > _TOGETHER_S):
+            yield some
+            some, sound_s = [], 0.0
+        some.append(entry)
+        sound_s += duration_s
+    if some:
+        yield some
 
 
 def _watchful(workers: int) -> dict[str, Any]:
@@ -214,15 +241,24 @@ def _exhaust(items: Iterable[Any]) -> None:
         pass
 
 
-def _prepare_one(entry: Entry, config: SignalConfig, parts: Parts) -> None:
-    """In a worker: make a part, unless another process has made it meanwhile."""
-    if entry.key in parts:
-        return
+def _prepare_some(entries: Sequence[Entry], config: SignalConfig, parts: Parts) -> Sequence[str]:
+    """In a worker: make parts, but those that another process has made meanwhile; their names."""
+    missing = [entry for entry in entries if entry.key not in parts]
     keep_memory()
-    prepared = prepare_recording(entry.recording, config)
-    if recording_key(entry.recording) != entry.key:
-        raise DataError(f"{entry.recording.path}: changed while it was read; run this again")
-    parts.write(entry.key, prepared)
+    prepared = prepare_recordings([entry.recording for entry in missing], config)
+    for entry in missing:
+        if not _is_unchanged(entry):
+            raise DataError(f"{entry.recording.path}: changed while it was read; run this again")
+    for entry, one in zip(missing, prepared, strict=True):
+        parts.write(entry.key, one)
+    return [entry.key for entry in entries]
+
+
+def _is_unchanged(entry: Entry) -> bool:
+    """Whether its files hold what they held when it got its name."""
+    if entry.stamp is not None and recording_stamp(entry.recording) == entry.stamp:
+        return True
+    return recording_key(entry.recording) == entry.key
 
 
 def _require_room(directory: Path, num_samples: float) -> None:

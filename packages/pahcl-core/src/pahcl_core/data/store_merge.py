@@ -26,6 +26,7 @@ from jaxtyping import Float64
 from pahcl_core.data.collection import Collection, Problem, Recording
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.preparation import PreparedRecording, SignalConfig, problems_of
+from pahcl_core.data.store_key import Stamp
 from pahcl_core.data.store_parts import Parts, remark_from
 from pahcl_core.errors import DataError
 
@@ -61,6 +62,8 @@ class Entry:
 
     recording: Recording
     key: str
+    stamp: Stamp | None
+    """Of its files, from before they were read for the name."""
 
 
 def collection_key(collection: Collection, entries: Sequence[Entry], settings: str) -> str:

@@ -101,10 +101,10 @@ def _packed(prepared: PreparedRecording) -> list[bytes | memoryview]:
     }
     text = json.dumps(about).encode()
     text = text.ljust(-(-len(text) // 8) * 8)  # so that the numbers lie where they are read best
-    ratings = (np.float64(prepared.quality), prepared.bounds_s.ravel(), prepared.cycle_quality)
+    ratings = ([prepared.quality], prepared.bounds_s.ravel(), prepared.cycle_quality)
     pieces: list[bytes | memoryview] = [
         text,
-        np.hstack(ratings).astype("<f8").tobytes(),
+        np.concatenate(ratings).astype("<f8", copy=False).tobytes(),
         np.ascontiguousarray(prepared.samples, dtype="<f4").data,
     ]
     checksum = zlib.crc32(len(text).to_bytes(8, "little"))

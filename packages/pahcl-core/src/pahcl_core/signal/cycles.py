@@ -45,14 +45,17 @@ def cycles_from_states(
         One cycle for each four rows 1, 2, 3, 4 that follow on each other without a gap; possibly
         none at all.
     """
-    rows = np.arange(len(state) - 3) if len(state) > 3 else np.arange(0)
-    complete = np.ones(len(rows), dtype=bool)
-    for offset in range(NUM_PHASES):
-        complete &= state[rows + offset] == offset + 1
-        complete &= end_s[rows + offset] > start_s[rows + offset]
-    for offset in range(NUM_PHASES - 1):
-        gap = np.abs(start_s[rows + offset + 1] - end_s[rows + offset])
-        complete &= gap <= _MAX_GAP_S
-    first = rows[complete]
-    onsets = start_s[first[:, None] + np.arange(NUM_PHASES)]
-    return Cycles(bounds_s=np.column_stack([onsets, end_s[first + NUM_PHASES - 1]]))
+    lasts = end_s > start_s
+    follows = np.abs(start_s[1:] - end_s[:-1]) <= _MAX_GAP_S
+    num_rows = max(0, len(state) - NUM_PHASES + 1)  # that a cycle may begin with
+    complete = np.ones(num_rows, dtype=bool)
+    for phase in range(NUM_PHASES):
+        row = slice(phase, phase + num_rows)
+        complete &= (state[row] == phase + 1) & lasts[row]
+        if phase < NUM_PHASES - 1:
+            complete &= follows[row]
+    first = np.flatnonzero(complete)
+    bounds_s = np.empty((len(first), NUM_PHASES + 1))
+    bounds_s[:, :-1] = start_s[first[:, None] + np.arange(NUM_PHASES)]
+    bounds_s[:, -1] = end_s[first + NUM_PHASES - 1]
+    return Cycles(bounds_s=bounds_s)

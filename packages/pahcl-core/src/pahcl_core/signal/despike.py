@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from pahcl_core.signal.order import median
+
 _WINDOW_S = 0.5
 _MAX_RATIO = 3.0  # of a window's largest amplitude to the median over the windows
 
@@ -52,7 +54,8 @@ def despike(
     while True:
         loudest = np.maximum.reduceat(amplitude, windows)
         # It never runs out of windows: those up to the median stay as they are.
-        limit = _MAX_RATIO * np.median(loudest[loudest > 0].astype(np.float64))
+        # Of 64 bits: compared with a plain number, the others would round it to their own 32.
+        limit = np.float64(_MAX_RATIO * median(loudest[loudest > 0].astype(np.float64)))
         if loudest.max() <= limit:
             return despiked
         if waves is None:

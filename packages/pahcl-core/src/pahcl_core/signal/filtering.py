@@ -25,7 +25,7 @@ _TRANSITION = 0.1  # of the lower half rate: from here to it, resampling falls f
 # width: by then it has died out to less than a ten-thousandth of the sound.
 _RINGING, _BAND_RINGING = 8.0, 4.0
 _BLOCK = 8  # of what rings to either side: three quarters of a block are kept
-_AT_ONCE = 16  # blocks: they and their spectra stay in the processor's cache
+_AT_ONCE = 32  # blocks: they and their spectra stay in the processor's cache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

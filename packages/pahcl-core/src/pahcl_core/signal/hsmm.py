@@ -9,8 +9,8 @@ Biomedical Engineering 63(4) (2016), section III.
 
 Here durations also depend on a hidden rhythm (heart rate and share of the systole), which may
 change whenever a new cycle begins; so the rate needs not be known beforehand, nor be constant.
-Many frames share a call to NumPy: no state is shorter than the shortest duration, so that as many
-frames do not depend on each other.
+Many frames share a call to NumPy: a state lasts at least its shortest duration, so that its end is
+known that much further than its beginning, and once around the ring as far as the shortest cycle.
 """
 
 from dataclasses import dataclass
@@ -52,14 +52,29 @@ class StatePath:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Candidates:
-    """All durations that are possible, in one row: those of a rhythm and state lie together."""
+    """All durations that a state can have, in one row: those of a rhythm lie together."""
 
-    pair: Int64[np.ndarray, "candidates"]
-    """Rhythm times the number of states, plus the state."""
-
+    rhythm: Int64[np.ndarray, "candidates"]
     duration: Int64[np.ndarray, "candidates"]
     log_probability: Float64[np.ndarray, "candidates"]
-    first_of_pair: Int64[np.ndarray, "pairs"]
+    first_of_rhythm: Int64[np.ndarray, "rhythms"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scores:
+    """Of the best paths up to each bound between frames; bound `t` is the one before frame `t`."""
+
+    entry: Float64[np.ndarray, "4 padded rhythms"]
+    """Of those whose next segment is of that state and rhythm, in row `longest + t`. What the state
+    has emitted up to there is subtracted, so that a segment's emissions are one look-up at its end.
+    The rows up to the first bound are those of a first segment, which began there or earlier."""
+
+    cycle_end: Float64[np.ndarray, "frames rhythms"]
+    """Of those in which a cycle of that rhythm ends, in row `t`; likewise for the S1 that follows.
+    """
+
+    longest: int
+    """Duration that is possible."""
 
 
 def most_probable_path(
@@ -82,93 +97,98 @@ def most_probable_path(
         raise ValueError("there must be at least one frame")
     candidates = _candidates(model)
     emitted = np.concatenate([np.zeros((1, NUM_STATES)), np.cumsum(log_emission, axis=0)])
-    entry = _entry_scores(emitted, candidates, model)
-    return _trace_back(entry, emitted, candidates, model)
+    return _trace_back(_scores(emitted, candidates, model), emitted, model)
 
 
-def _candidates(model: DurationModel) -> _Candidates:
-    num_rhythms = len(model.log_first)
-    table = model.log_duration.reshape(num_rhythms * NUM_STATES, -1)
-    pair, index = np.nonzero(np.isfinite(table))
-    first = np.searchsorted(pair, np.arange(len(table)))
-    if len(np.unique(pair)) < len(table):
-        raise ValueError("every state must have a possible duration under every rhythm")
-    return _Candidates(
-        pair=pair,
-        duration=index + 1,
-        log_probability=table[pair, index],
-        first_of_pair=first,
-    )
+def whole_cycles(path: StatePath) -> Int64[np.ndarray, "cycles"]:
+    """Index of the segment with which each cycle begins.
 
-
-def _entry_scores(
-    emitted: Float64[np.ndarray, "bounds 4"], candidates: _Candidates, model: DurationModel
-) -> Float64[np.ndarray, "padded pairs"]:
-    """Score of the best path up to a bound between frames whose next segment is that pair's.
-
-    Row `longest + t` is the bound before frame `t`. What the state has emitted up to there is
-    subtracted, so that a segment's emissions are one look-up at its end. The rows before the
-    recording are those of a first segment that began earlier.
+    The first segment has begun before the recording, so none begins there; the segment after a
+    cycle is the S1 that ends it.
     """
-    num_rhythms, longest = len(model.log_first), int(candidates.duration.max())
-    num_pairs = num_rhythms * NUM_STATES
-    num_bounds = len(emitted)
-    entry = np.empty((longest + num_bounds, num_pairs))
-    entry[: longest + 1] = np.repeat(model.log_first, NUM_STATES)
-    flat = entry.ravel()
-    # A candidate's segment that ends at a bound has begun `duration` rows before.
-    offset = candidates.pair - num_pairs * candidates.duration
-    block = int(candidates.duration.min())
-    rows = np.arange(block)[:, None] * num_pairs + offset
-    for start in range(1, num_bounds, block):
-        stop = min(start + block, num_bounds)
-        count = stop - start
-        reached = flat[rows[:count] + (longest + start) * num_pairs]
-        reached += candidates.log_probability
-        best = np.maximum.reduceat(reached, candidates.first_of_pair, axis=1)
-        ended = best.reshape(count, num_rhythms, NUM_STATES) + emitted[start:stop, None]
-        following = np.empty_like(ended)
-        following[:, :, 1:] = ended[:, :, :-1]
-        following[:, :, 0] = (ended[:, :, NUM_STATES - 1, None] + model.log_change).max(axis=1)
-        following -= emitted[start:stop, None]
-        entry[longest + start : longest + stop] = following.reshape(count, num_pairs)
-    return entry
+    index = np.flatnonzero(path.state == 0)
+    return index[(index > 0) & (index + NUM_STATES < len(path.state))]
+
+
+def _candidates(model: DurationModel) -> list[_Candidates]:
+    found = []
+    for table in model.log_duration.transpose(1, 0, 2):
+        rhythm, index = np.nonzero(np.isfinite(table))
+        if len(np.unique(rhythm)) < len(table):
+            raise ValueError("every state must have a possible duration under every rhythm")
+        found.append(
+            _Candidates(
+                rhythm=rhythm,
+                duration=index + 1,
+                log_probability=table[rhythm, index],
+                first_of_rhythm=np.searchsorted(rhythm, np.arange(len(table))),
+            )
+        )
+    return found
+
+
+def _scores(
+    emitted: Float64[np.ndarray, "bounds 4"], candidates: list[_Candidates], model: DurationModel
+) -> _Scores:
+    """In rounds around the ring, each as many bounds as the shortest cycle has frames."""
+    num_frames, num_rhythms = len(emitted) - 1, len(model.log_first)
+    longest = max(int(one.duration.max()) for one in candidates)
+    entry = np.empty((NUM_STATES, longest + num_frames, num_rhythms))
+    entry[:, : longest + 1] = model.log_first
+    cycle_end = np.empty((num_frames, num_rhythms))
+    # What is to be added where a state ends and the next one begins.
+    turn = emitted - np.roll(emitted, -1, axis=1)
+    # The end of a state is known as far as its beginning, and its shortest duration further.
+    ahead = np.cumsum([int(one.duration.min()) for one in candidates])
+    block = int(ahead[-1])
+    places = [
+        # A candidate's segment that ends at a bound has begun `duration` rows before.
+        one.rhythm + num_rhythms * (longest - one.duration + np.arange(block)[:, None])
+        for one in candidates
+    ]
+    for known in range(0, num_frames + block, block):
+        for state, one in enumerate(candidates):
+            start = max(1, known + int(ahead[state]) - block + 1)
+            stop = min(num_frames, known + int(ahead[state]) + 1)
+            if stop <= start:
+                continue
+            begun = entry[state].ravel()[start * num_rhythms :]
+            # No place is out of bounds; `clip` only spares the check.
+            reached = begun.take(places[state][: stop - start], mode="clip")
+            reached += one.log_probability
+            best = np.maximum.reduceat(reached, one.first_of_rhythm, axis=1)
+            best += turn[start:stop, state, None]
+            if state == NUM_STATES - 1:
+                cycle_end[start:stop] = best
+                best = (best[:, :, None] + model.log_change).max(axis=1)
+            entry[(state + 1) % NUM_STATES, longest + start : longest + stop] = best
+    return _Scores(entry=entry, cycle_end=cycle_end, longest=longest)
 
 
 def _trace_back(
-    entry: Float64[np.ndarray, "padded pairs"],
-    emitted: Float64[np.ndarray, "bounds 4"],
-    candidates: _Candidates,
-    model: DurationModel,
+    scores: _Scores, emitted: Float64[np.ndarray, "bounds 4"], model: DurationModel
 ) -> StatePath:
-    num_rhythms, num_durations = len(model.log_first), model.log_duration.shape[2]
-    longest, num_frames = int(candidates.duration.max()), len(emitted) - 1
-    table = model.log_duration.reshape(num_rhythms * NUM_STATES, num_durations)[:, :longest]
+    entry, longest, num_frames = scores.entry, scores.longest, len(emitted) - 1
+    table = model.log_duration[:, :, :longest]
     # The last segment lasts at least as long as is seen of it.
-    at_least = np.maximum.accumulate(table[:, ::-1], axis=1)[:, ::-1]
-    begun = entry[num_frames : num_frames + longest][::-1].T  # 1, 2, … frames before the end
-    total = begun + at_least + np.tile(emitted[-1], num_rhythms)[:, None]
-    pair, back = (int(index) for index in np.unravel_index(total.argmax(), total.shape))
-    log_probability = float(total[pair, back])
+    at_least = np.maximum.accumulate(table[:, :, ::-1], axis=2)[:, :, ::-1]
+    begun = entry[:, num_frames:][:, ::-1].transpose(2, 0, 1)  # 1, 2, … frames before the end
+    total = begun + at_least + emitted[-1][:, None]
+    place = np.unravel_index(total.argmax(), total.shape)
+    rhythm, state, back = (int(index) for index in place)
     bound = num_frames - (back + 1)
-    segments = [(bound, pair)]
+    segments = [(bound, state, rhythm)]
     while bound > 0:
-        rhythm, state = divmod(pair, NUM_STATES)
         if state == 0:
-            before = np.arange(num_rhythms) * NUM_STATES + NUM_STATES - 1
-            change = model.log_change[:, rhythm]
-        else:
-            before = np.array([pair - 1])
-            change = np.zeros(1)
-        begun = entry[bound + longest - np.arange(1, longest + 1)][:, before].T
-        scores = begun + table[before] + change[:, None]
-        row, back = (int(index) for index in np.unravel_index(scores.argmax(), scores.shape))
-        pair, bound = int(before[row]), bound - (back + 1)
-        segments.append((bound, pair))
-    first, pairs = (np.array(column) for column in zip(*segments[::-1], strict=True))
+            rhythm = int((scores.cycle_end[bound] + model.log_change[:, rhythm]).argmax())
+        state = (state - 1) % NUM_STATES
+        before = entry[state, bound : bound + longest, rhythm][::-1]  # 1, 2, … frames
+        bound -= 1 + int((before + table[rhythm, state]).argmax())
+        segments.append((bound, state, rhythm))
+    first, states, rhythms = (np.array(column) for column in zip(*segments[::-1], strict=True))
     return StatePath(
         first_frame=np.maximum(first, 0),
-        state=pairs % NUM_STATES,
-        rhythm=pairs // NUM_STATES,
-        log_probability=log_probability,
+        state=states,
+        rhythm=rhythms,
+        log_probability=float(total[place]),
     )

@@ -74,21 +74,32 @@ def clipped_share(samples: Float32[np.ndarray, "samples"], *, sample_rate: int) 
     longest = _STUCK_RUN_S * sample_rate
     clipped = 0
     for extreme in (samples.max(), samples.min()):
-        lengths = _lengths_of_runs(np.flatnonzero(samples == extreme))
+        is_extreme = samples == extreme
+        if np.count_nonzero(is_extreme) < shortest:  # as in most recordings
+            continue
+        lengths = _lengths_of_runs(np.flatnonzero(is_extreme))
         clipped += int(lengths[(lengths >= shortest) & (lengths <= longest)].sum())
     return clipped / len(samples)
 
 
 def stuck_share(samples: Float32[np.ndarray, "samples"], *, sample_rate: int) -> float:
     """Part of the samples in runs of one value, whatever it is, for two seconds or more."""
+    shortest = _SLOWEST_CYCLE_S * sample_rate
+    some = samples[:: int(shortest / 2)]  # a run that long holds two that follow on each other
+    if not (some[1:] == some[:-1]).any():
+        return 0.0
     lengths = _lengths_of_runs(np.flatnonzero(samples[1:] == samples[:-1])) + 1
-    return int(lengths[lengths >= _SLOWEST_CYCLE_S * sample_rate].sum()) / len(samples)
+    return int(lengths[lengths >= shortest].sum()) / len(samples)
 
 
 def lost_contact(heart: Float64[np.ndarray, "frames"]) -> Bool[np.ndarray, "frames"]:
     """Frames in stretches of two seconds or more in which no heart can be heard."""
-    # A closing raises every trough that is shorter than its width to the level of its brims.
     width = min(round(_SLOWEST_CYCLE_S * FRAME_RATE), len(heart))
+    # Such a stretch holds a whole one of these, or the one that is left over at the end.
+    loudest = np.maximum.reduceat(heart, np.arange(0, len(heart), max(1, width // 2)))
+    if loudest.min() > _CONTACT_LOSS_RATIO * loudest.max():
+        return np.zeros(len(heart), dtype=np.bool_)
+    # A closing raises every trough that is shorter than its width to the level of its brims.
     loud = ndimage.grey_closing(heart, (width,))
     lost: Bool[np.ndarray, "frames"] = loud <= _CONTACT_LOSS_RATIO * np.quantile(
         loud, _OTHER_STRETCHES

@@ -12,9 +12,10 @@ are measured here is our own.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Int64
 from scipy import fft
 
 from pahcl_core.signal.cycles import Cycles
@@ -37,6 +38,7 @@ SLOW_RATE = 1000
 
 _HOP = SLOW_RATE // FRAME_RATE
 _WINDOW = 64  # samples, also of the transform: bins of 15.6 Hz
+_TAPER = np.hanning(_WINDOW + 2)[1:-1, None].astype(np.float32)
 # Bins of below 23, 23 to 148 and 148 to 352 Hz. S1 and S2 have nearly all their power in the
 # second; the highest edge leaves room for the anti-alias filter of a recording at 800 Hz.
 _BIN_EDGES = (0, 2, 10, 23)
@@ -50,6 +52,8 @@ _LOUD, _QUIET = 0.9, 0.3  # part of a second that is fainter; S1 and S2 last a q
 _PLAIN_DB = 10.0
 _FAINT = 1e-3  # of the recording's mean power: a cycle 30 dB below the others cannot be heard
 _POINTS = (4, 8, 4, 16)  # of each phase in a cycle's profile
+_PHASE_OF = np.repeat(np.arange(len(_POINTS)), _POINTS)  # by point
+_SHARE_OF = np.concatenate([(np.arange(num) + 0.5) / num for num in _POINTS])  # of that phase
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,14 +85,17 @@ def band_power(samples: Float32[np.ndarray, "samples"], *, sample_rate: int) -> 
     before = (_WINDOW - _HOP) // 2
     padded = np.zeros((num_frames - 1) * _HOP + _WINDOW + _HOP, dtype=np.float32)
     padded[before : before + len(scaled)] = scaled
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: num_frames * _HOP : _HOP]
-    taper = np.hanning(_WINDOW + 2)[1:-1].astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: num_frames * _HOP : _HOP].T
     power = np.empty((len(_BIN_EDGES) - 1, num_frames))
     for start in range(0, num_frames, _FRAMES_AT_ONCE):
         block = slice(start, start + _FRAMES_AT_ONCE)
-        spectrum = fft.rfft(frames[block] * taper, axis=1)[:, : _BIN_EDGES[-1]]
-        density = np.square(spectrum.real) + np.square(spectrum.imag)
-        power[:, block] = np.add.reduceat(density, _BIN_EDGES[:-1], axis=1).T
+        spectrum = fft.rfft(frames[:, block] * _TAPER, axis=0)
+        # Frames lie side by side, each as a real and an imaginary part, so that sums over bins
+        # are sums of whole rows.
+        squares = np.square(spectrum[: _BIN_EDGES[-1]].view(np.float32))
+        for row, (first, stop) in enumerate(pairwise(_BIN_EDGES)):
+            both = squares[first:stop].sum(axis=0)
+            np.add(both[::2], both[1::2], out=power[row, block])
     return BandPower(rumble=power[0], heart=power[1], upper=power[2])
 
 
@@ -115,11 +122,12 @@ def measure(
     level = _level(power.heart + power.upper)
     rhythm = _rhythm(level)
     agreement = _agreement(_profiles(level, cycles))
-    faint = _FAINT * _sums(np.full(len(total), total.mean()), cycles)
-    purity = _purity(_sums(power.heart, cycles), np.maximum(_sums(total, cycles), faint))
-    per_cycle = np.column_stack(
-        [agreement, purity, np.full(len(cycles), rhythm), np.full(len(cycles), contrast)]
-    )
+    first, stop = _frames_within(cycles, len(total))
+    faint = _FAINT * total.mean() * (stop - first)
+    purity = _purity(_sums(power.heart, first, stop), np.maximum(_sums(total, first, stop), faint))
+    per_cycle = np.empty((len(cycles), len(MEASURES)))
+    per_cycle[:, 0], per_cycle[:, 1] = agreement, purity
+    per_cycle[:, 2:] = rhythm, contrast
     mean_agreement = agreement.mean() if len(cycles) else 0.0
     return np.array([mean_agreement, mean_purity, rhythm, contrast]), per_cycle
 
@@ -162,15 +170,15 @@ def _contrast_db(heart: Float64[np.ndarray, "rows frames"]) -> Float64[np.ndarra
 def _rhythm(level: Float64[np.ndarray, "frames"]) -> float:
     """Median over stretches of four seconds, each overlapping the next by half."""
     width = min(_RHYTHM_FRAMES, len(level))
-    lags = np.arange(_SHORTEST_LAG, min(_LONGEST_LAG, width // 2) + 1)
-    if len(lags) == 0:
+    lags = slice(_SHORTEST_LAG, min(_LONGEST_LAG, width // 2) + 1)
+    if lags.stop <= lags.start:
         return 0.0
     stretches = np.lib.stride_tricks.sliding_window_view(level, width)[:: width // 2]
     centred = stretches - stretches.mean(axis=1, keepdims=True)
     spectrum = fft.rfft(centred, 2 * _RHYTHM_FRAMES, axis=1)
     product = fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag), axis=1)
     # A product of fewer frames is set against the energy of as many.
-    energy = product[:, :1] * (width - lags) / width
+    energy = product[:, :1] * (width - np.arange(lags.start, lags.stop)) / width
     correlation = np.divide(
         product[:, lags], energy, out=np.zeros(energy.shape), where=energy > _FLOOR
     )
@@ -182,11 +190,9 @@ def _profiles(
 ) -> Float64[np.ndarray, "cycles points"]:
     """The level along each cycle, at as many points of each phase whatever its length."""
     bounds = cycles.bounds_s
-    times = [
-        bounds[:, [phase]] + (np.arange(num) + 0.5) / num * np.diff(bounds)[:, [phase]]
-        for phase, num in enumerate(_POINTS)
-    ]
-    frame = np.concatenate(times, axis=1) * FRAME_RATE - 0.5
+    length = bounds[:, 1:] - bounds[:, :-1]
+    times = bounds[:, _PHASE_OF] + _SHARE_OF * length[:, _PHASE_OF]
+    frame = times * FRAME_RATE - 0.5
     profiles: Float64[np.ndarray, "cycles points"] = np.interp(frame, np.arange(len(level)), level)
     return profiles
 
@@ -206,12 +212,23 @@ def _agreement(profiles: Float64[np.ndarray, "cycles points"]) -> Float64[np.nda
     return agreement
 
 
-def _sums(values: Float64[np.ndarray, "frames"], cycles: Cycles) -> Float64[np.ndarray, "cycles"]:
-    """Over the frames whose windows lie within each cycle, one frame at least."""
+def _frames_within(
+    cycles: Cycles, num_frames: int
+) -> tuple[Int64[np.ndarray, "cycles"], Int64[np.ndarray, "cycles"]]:
+    """First, and first after the last, of those whose windows lie in each cycle; one at least."""
     frame = cycles.bounds_s * FRAME_RATE - 0.5  # that is centred there
     reach = 0.5 * _WINDOW / _HOP
-    first = np.ceil(frame[:, 0] + reach).clip(0, len(values) - 1).astype(np.int64)
-    stop = np.floor(frame[:, 4] - reach).clip(-1, len(values) - 1).astype(np.int64) + 1
+    first = np.ceil(frame[:, 0] + reach).clip(0, num_frames - 1).astype(np.int64)
+    stop = np.floor(frame[:, 4] - reach).clip(-1, num_frames - 1).astype(np.int64) + 1
+    return first, np.maximum(stop, first + 1)
+
+
+def _sums(
+    values: Float64[np.ndarray, "frames"],
+    first: Int64[np.ndarray, "cycles"],
+    stop: Int64[np.ndarray, "cycles"],
+) -> Float64[np.ndarray, "cycles"]:
+    """Over the frames of each cycle."""
     total = np.concatenate([[0.0], np.cumsum(values)])
-    sums: Float64[np.ndarray, "cycles"] = total[np.maximum(stop, first + 1)] - total[first]
+    sums: Float64[np.ndarray, "cycles"] = total[stop] - total[first]
     return sums

@@ -1,21 +1,20 @@
 """The heart states of a recording from its sound alone: S1, systole, S2, diastole.
 
 A network tells how probable each state is in each frame (`emissions`); a hidden Markov model with
-durations finds the sequence that agrees best with it and with how hearts beat (`hsmm`,
-`heart_rate`); a regression says how far each cycle can be trusted (`segment_confidence`).
+durations finds the sequence that agrees best with it and with how hearts beat (`segment_path`,
+`hsmm`, `heart_rate`); a regression says how far each cycle can be trusted (`segment_confidence`).
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from pahcl_core.signal.cycles import NUM_PHASES, Cycles
 from pahcl_core.signal.emissions import FRAME_RATE, MIN_SAMPLE_RATE, band_levels, log_posteriors
-from pahcl_core.signal.heart_rate import duration_model
-from pahcl_core.signal.hsmm import DurationModel, StatePath, most_probable_path
+from pahcl_core.signal.hsmm import StatePath, whole_cycles
 from pahcl_core.signal.segment_confidence import confidence_of, cycle_measures
+from pahcl_core.signal.segment_path import state_path
 from pahcl_core.signal.segmentation_parameters import (
     SegmentationParameters,
     segmentation_parameters,
@@ -68,19 +67,6 @@ def segment_states(samples: Float32[np.ndarray, "samples"], *, sample_rate: int)
         Schmidt et al. 2010 and Springer et al. 2016, as named in `pahcl_core.signal.hsmm`. The
         emissions come from a network here, and the heart rate is decoded with the states.
     """
-    return segment_with(
-        segmentation_parameters(), _shipped_durations(), samples, sample_rate=sample_rate
-    )
-
-
-def segment_with(
-    parameters: SegmentationParameters,
-    durations: DurationModel,
-    samples: Float32[np.ndarray, "samples"],
-    *,
-    sample_rate: int,
-) -> Segmentation:
-    """`segment_states` with other parameters than those that come with the package."""
     if sample_rate < MIN_SAMPLE_RATE:
         raise ValueError(
             f"a recording must have a sample rate of at least {MIN_SAMPLE_RATE} Hz to be "
@@ -90,10 +76,11 @@ def segment_with(
         raise ValueError("a recording with samples that are not finite numbers cannot be segmented")
     if len(samples) == 0 or np.ptp(samples) == 0:
         return _nothing()
+    parameters = segmentation_parameters()
     log_posterior = log_posteriors(
         band_levels(samples, sample_rate=sample_rate), parameters.network
     )
-    path = most_probable_path(emission_scores(log_posterior, parameters), durations)
+    path = state_path(emission_scores(log_posterior, parameters), parameters.durations)
     return _segmentation(path, log_posterior, parameters, duration_s=len(samples) / sample_rate)
 
 
@@ -105,16 +92,6 @@ def emission_scores(
         log_posterior - parameters.log_prior
     )
     return scores
-
-
-def whole_cycles(path: StatePath) -> Int64[np.ndarray, "cycles"]:
-    """Index of the segment with which each cycle begins.
-
-    The first segment has begun before the recording, so none begins there; the segment after a
-    cycle is the S1 that ends it.
-    """
-    index = np.flatnonzero(path.state == 0)
-    return index[(index > 0) & (index + NUM_PHASES < len(path.state))]
 
 
 def _segmentation(
@@ -144,8 +121,3 @@ def _nothing() -> Segmentation:
         cycles=Cycles(bounds_s=np.zeros((0, NUM_PHASES + 1))),
         confidence=np.zeros(0),
     )
-
-
-@cache
-def _shipped_durations() -> DurationModel:
-    return duration_model(segmentation_parameters().durations)

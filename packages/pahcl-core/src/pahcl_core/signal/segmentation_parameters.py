@@ -50,6 +50,9 @@ class CycleDurations:
 
     s2_spread_s: float
     s2_onset_spread_s: float
+    s2_onset_spread_within_s: float
+    """Around the mean distance of the recording from the line: from beat to beat."""
+
     period_spread: float
     """Standard deviation from one cycle to the next, relative to the length."""
 
