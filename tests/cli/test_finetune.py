@@ -12,8 +12,8 @@ from sklearn import metrics
 from support.cli_process import run, run_in_terminal, start
 
 OUTPUTS = {
-    "best_model.pt", "config.toml", "final_metrics.json", "journal.jsonl", "predictions.csv",
-    "splits.json", "train.log",
+    "best_model.pt", "config.toml", "final_metrics.json", "instances.csv", "journal.jsonl",
+    "predictions.csv", "splits.json", "train.log",
 }  # fmt: skip
 
 
@@ -109,12 +109,13 @@ def test_names_of_runs(circor, cli, small_options, tmp_path):
     for extra, name in (
         (["--linear-eval"], "circor_outcome_linear"),
         (["--few-shot", "--shot-ratio", "0.5"], "circor_outcome_finetune_fewshot50pct"),
-        (["--experiment-name", "mine"], "mine"),
+        (["--experiment-name", "mine", "--pooling", "mean"], "mine"),
     ):
         result = cli("finetune", "circor_outcome", *common, *extra)
 
         assert result.exit_code == 0, result.stderr
         assert (tmp_path / name / "final_metrics.json").exists()
+    assert json.loads((tmp_path / "mine/final_metrics.json").read_text())["pooling"] == "mean"
 
 
 def test_older_spellings_mean_the_same(circor, small_options, tmp_path):

@@ -23,7 +23,7 @@ CHECKS = ("check-format", "check-lint", "check-types", "check-imports")
 CONTRACTS = {
     "on top": "the command line is on top, tracking at the bottom",
     "down": "inside pahcl_core, dependencies point down",
-    "reports": "inside pahcl_core, only training reports to a tracker",
+    "reports": "inside pahcl_core, only training, baselines and studies report to a tracker",
     "draws": "only pahcl_core.plots draws",
     "protocol": "the core knows the protocol and its values, no backend and no composition",
     "stdlib": "pahcl_track needs nothing but the standard library",

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pahcl_core.losses.info_nce import info_nce
-from pahcl_core.training.finetune import _Finetuning
+from pahcl_core.training.finetuning import Finetuning
 from pahcl_core.training.loop import train
 from pahcl_core.training.optimisation import Optimiser, OptimiserConfig
 from pahcl_core.training.pretraining import Pretraining
@@ -74,6 +74,7 @@ def training(ranks, work):
     trained = train(
         learner, schedule=config.training, optimiser=config.optimiser, seed=config.seed,
         directory=own, tracker=tracker, progress=lambda items, total: items, ranks=ranks,
+        units=learner.draws if isinstance(learner, Finetuning) else None,
     )  # fmt: skip
     return {
         "logged": tracker.logged,
@@ -85,8 +86,8 @@ def training(ranks, work):
 
 
 def _finetuning(config, device, cohort, ranks):
-    learner = _Finetuning(config, device, None, cohort, ranks)
-    learner.weights = learner.weights.double()
+    learner = Finetuning(config, device, None, cohort, ranks)
+    learner.examples.weights = learner.examples.weights.double()
     return learner
 
 

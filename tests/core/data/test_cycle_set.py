@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pahcl_core.data.collection import Recording
-from pahcl_core.data.cycle_set import CycleSet, joined
+from pahcl_core.data.cycle_set import CycleSet, joined, with_windows
 
 
 @pytest.fixture
@@ -83,3 +83,62 @@ def test_one_set_is_joined_without_a_copy(cycles):
 def test_sets_of_different_rates_are_not_joined(cycles):
     with pytest.raises(AssertionError, match=r"sample rates of \[10, 20\] Hz"):
         joined({"x": cycles, "y": replace(cycles, sample_rate=20)})
+
+
+# Recordings that could not be segmented.
+
+
+@pytest.fixture
+def partly(cycles) -> CycleSet:
+    """10 Hz; the second of the recordings, 25 samples, and the fourth, 4 samples, in windows."""
+    return replace(
+        cycles,
+        sources=("annotation", "windows", "segmentation", "windows"),
+        samples=np.zeros(49, dtype=np.float32),
+        offsets=np.array([0, 10, 35, 45, 49]),
+        recording=np.array([0, 0, 1, 1, 2, 2, 2, 3]),
+        bounds=np.array(
+            [
+                [0, 1, 2, 3, 5], [5, 6, 7, 8, 10], [10, 10, 10, 10, 20], [20, 20, 20, 20, 30],
+                [35, 36, 37, 38, 39], [39, 40, 41, 42, 43], [43, 43, 43, 43, 45],
+                [45, 45, 45, 45, 49],
+            ]
+        ),
+    )  # fmt: skip
+
+
+def test_windows_lie_half_their_length_apart_within_the_recording(partly):
+    """Of 1 s: from 0, 0.5, 1 and 1.5 s in one of 2.5 s; one of 0.4 s has a single one, shorter."""
+    found = with_windows(partly, 1.0)
+
+    assert found.recording.tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 2, 3]
+    starts = [10, 15, 20, 25]
+    assert found.bounds[2:6].tolist() == [[one, one, one, one, one + 10] for one in starts]
+    assert found.bounds[9].tolist() == [45, 45, 45, 45, 49]
+    assert not found.has_phases[[2, 3, 4, 5, 9]].any()
+
+
+def test_cycles_that_were_found_stay_as_they_are(partly):
+    """Also one whose phases are unknown."""
+    found = with_windows(partly, 1.0)
+
+    assert found.bounds[[0, 1, 6, 7, 8]].tolist() == partly.bounds[[0, 1, 4, 5, 6]].tolist()
+    assert found.recordings == partly.recordings
+    assert found.samples is partly.samples
+
+
+@pytest.mark.parametrize(("window_s", "count"), [(0.5, 11), (2.5, 1), (2.4, 1), (9.0, 1)])
+def test_as_many_windows_as_there_is_room_for(partly, window_s, count):
+    """Of half a second, every second sample from 0 to 20; a longer one than the recording."""
+    found = with_windows(partly, window_s)
+
+    own = found.bounds[found.recording == 1]
+    assert len(own) == count
+    assert own[:, 0].min() == 10
+    assert own[:, -1].max() <= 35
+    assert own[0, -1] == 10 + min(25, round(10 * window_s))
+
+
+def test_windows_say_which_recordings_they_stand_for(partly, cycles):
+    assert partly.by_windows.tolist() == [False, True, False, True]
+    assert with_windows(cycles, 1.0).bounds.tolist() == cycles.bounds.tolist()

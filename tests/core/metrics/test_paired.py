@@ -10,12 +10,8 @@ from sklearn.metrics import roc_auc_score
 from oracles.classification import all_metrics
 from oracles.paired import delong_variance, normal_tail
 from oracles.resampling import quantile, resamples
-from pahcl_core.metrics.paired import (
-    apart_by,
-    delong,
-    mcnemar,
-    paired_bootstrap,
-)
+from pahcl_core.metrics.paired import apart_by, paired_bootstrap
+from pahcl_core.metrics.paired_units import delong, mcnemar
 
 TWO = ("Normal", "Abnormal")
 THREE = ("Absent", "Present", "Unknown")

@@ -17,6 +17,7 @@ from pahcl_core.training.cohorts import Cohorts, cohorts_of
 from pahcl_core.training.people import Cohort
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig, ScheduleConfig
 from pahcl_track import Outcome, Run
+from support.objectives import contrastive
 
 RATE = 500
 TONE_HZ = {"Absent": 30.0, "Present": 110.0, "Unknown": 65.0}
@@ -58,6 +59,7 @@ def finetune_config(tmp_path_factory) -> Callable[..., FinetuneConfig]:
             data_dir=Path("nowhere"),
             output_dir=tmp_path_factory.mktemp("outputs"),
             device="cpu",
+            pooling="attention",  # whatever the default: it has the most to go wrong
             signal=SignalConfig(sample_rate=RATE, high_hz=200.0),
             encoder=EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024),
             training=ScheduleConfig(epochs=2, batch_size=16, cycles_per_recording=2),
@@ -80,6 +82,7 @@ def pretrain_config(finetune_config) -> Callable[..., PretrainConfig]:
         alike = finetune_config()
         shared = ("output_dir", "device", "signal", "encoder", "training")
         settled = {name: getattr(alike, name) for name in shared}
+        settled["objective"] = contrastive()
         return PretrainConfig(**{**settled, "data": {collection: data_dir}, **changes})
 
     return make
@@ -124,7 +127,7 @@ def _recording(subject_id: str, location: str, labels: dict[str, str]) -> Record
     return Recording(
         recording_id=f"{subject_id}_{location}",
         subject_id=subject_id,
-        path=Path(f"{subject_id}_{location}.wav"),
+        path=Path("nowhere") / f"{subject_id}_{location}.wav",
         sample_rate=RATE,
         num_samples=4 * RATE,
         location=location,

@@ -8,36 +8,46 @@ import numpy as np
 import pytest
 import torch
 
+from oracles.instance_pooling import gated_scores, pooled_twice
 from oracles.patient_scores import pooled, scores_from_file
 from pahcl_core.data.collection import Subject
 from pahcl_core.data.tasks import TASKS, Task, task_named
 from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.models.heads import Classifier
-from pahcl_core.training.evaluation import (
-    CycleClassifier,
-    Predictions,
+from pahcl_core.models.instance_pooling import GatedAttention, InstancePooling
+from pahcl_core.training.evaluation import Predictions, UnitClassifier, predict, score
+from pahcl_core.training.finetune import finetune
+from pahcl_core.training.prediction_files import (
     confusion_table,
-    cycle_probabilities,
-    predict,
     prediction_table,
-    score,
+    write_instances,
     write_predictions,
 )
-from pahcl_core.training.finetune import finetune
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_core.training.windows import WindowSource
 
 MURMUR, OUTCOME = TASKS["circor_murmur"], TASKS["circor_outcome"]
 
 
-@pytest.fixture
-def model() -> CycleClassifier:
+KINDS = ("attention", "mean", "vote")
+
+
+@pytest.fixture(params=KINDS)
+def model(request) -> UnitClassifier:
+    return make_model(request.param)
+
+
+def make_model(kind) -> UnitClassifier:
     torch.manual_seed(0)
     config = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024, dropout=0.5)
     classifier = Classifier(16, 3, dropout=0.5)
+    pooling = None if kind == "vote" else InstancePooling(16, kind)
     with torch.no_grad():
         classifier.linear.weight.mul_(20)  # so that cycles differ clearly
-    return CycleClassifier(Encoder(config, sample_rate=500), classifier)
+        for part in () if pooling is None else pooling.modules():
+            if isinstance(part, GatedAttention):
+                part.score.weight.mul_(20)  # and are weighed differently
+    return UnitClassifier(Encoder(config, sample_rate=500), classifier, pooling=pooling)
 
 
 def source_of(cohort) -> WindowSource:
@@ -46,64 +56,169 @@ def source_of(cohort) -> WindowSource:
     )
 
 
-def alone(model, cohort, cycle: int) -> list[float]:
-    """Probabilities of one cycle, by itself."""
+def embedded(model, cohort, cycles=None) -> list[list[float]]:
+    """Cycles, all if none are named."""
+    index = np.arange(len(cohort.cycles)) if cycles is None else np.array(cycles)
     model.eval()
     with torch.no_grad():
-        logits = model(source_of(cohort)[np.array([cycle])])[0].double()
-    return (logits.exp() / logits.exp().sum()).tolist()
+        return model.embed(source_of(cohort)[index]).tolist()
 
 
-@pytest.mark.parametrize("task", [MURMUR, replace(MURMUR, pooling="mean")], ids=["any", "mean"])
-def test_patients_follow_from_their_cycles_as_the_task_says(model, make_cohort, task: Task):
-    """Each probability against loops over its cycles and recordings."""
+def classified(model, embedding) -> list[float]:
+    """Probabilities, in plain arithmetic."""
+    weight = model.classifier.linear.weight.double().tolist()
+    bias = model.classifier.linear.bias.double().tolist()
+    logits = [
+        b + sum(w * x for w, x in zip(row, embedding, strict=True))
+        for row, b in zip(weight, bias, strict=True)
+    ]
+    exponentials = [np.exp(one) for one in logits]
+    return [one / sum(exponentials) for one in exponentials]
+
+
+@pytest.fixture
+def uneven(make_cohort):
+    """Recordings of 1, 3 and 4 cycles."""
     cohort = make_cohort()
-    keep = np.delete(np.arange(96), [1, 2, 3, 14])  # recordings of 1, 3 and 4 cycles
+    keep = np.delete(np.arange(96), [1, 2, 3, 14])
     cycles = replace(
         cohort.cycles,
         recording=cohort.cycles.recording[keep],
         bounds=cohort.cycles.bounds[keep],
     )
-    cohort = replace(cohort, cycles=cycles)
-    subjects = cohort.collection.subjects[::-1]
+    return replace(cohort, cycles=cycles)
 
-    found = predict(model, source_of(cohort), cycles, subjects, task)
 
+def cycles_of(cohort, subject) -> list[list[int]]:
+    """Numbers of a subject's cycles, recording by recording."""
+    return [
+        np.flatnonzero(cohort.cycles.recording == number).tolist()
+        for number, recording in enumerate(cohort.cycles.recordings)
+        if recording.subject_id == subject.subject_id
+    ]
+
+
+def said(model, cohort, subjects=None, task=MURMUR):
+    subjects = cohort.collection.subjects if subjects is None else subjects
+    return predict(model, source_of(cohort), cohort.cycles, subjects, task)
+
+
+@pytest.mark.parametrize("task", [MURMUR, replace(MURMUR, pooling="mean")], ids=["any", "mean"])
+def test_votes_become_patients_as_the_task_says(uneven, task: Task):
+    """Each probability against loops over its cycles and recordings."""
+    model = make_model("vote")
+    subjects = uneven.collection.subjects[::-1]
+
+    found = said(model, uneven, subjects, task).predictions
+
+    embeddings = embedded(model, uneven)
     assert found.subjects == subjects
     assert found.labels.tolist() == [task.classes.index(s.labels["murmur"]) for s in subjects]
     for row, subject in enumerate(subjects):
         by_recording = [
-            [alone(model, cohort, cycle) for cycle in np.flatnonzero(cycles.recording == number)]
-            for number, recording in enumerate(cycles.recordings)
-            if recording.subject_id == subject.subject_id
+            [classified(model, embeddings[cycle]) for cycle in own]
+            for own in cycles_of(uneven, subject)
         ]
         expected = pooled(by_recording, task.pooling, positive=1)
-        assert found.probabilities[row].tolist() == pytest.approx(expected, abs=1e-6)
+        assert found.probabilities[row].tolist() == pytest.approx(expected, abs=1e-5)
         assert found.num_recordings[row] == 2
         assert found.num_cycles[row] == sum(len(one) for one in by_recording)
 
 
-def test_cycles_do_not_depend_on_their_batch_nor_on_chance(model, make_cohort):
+@pytest.mark.parametrize("kind", ["attention", "mean"])
+def test_what_is_pooled_is_classified_as_a_whole(uneven, kind):
+    """Patients, and the share of each cycle, against loops; whatever the task's own rule."""
+    model = make_model(kind)
+    subjects = uneven.collection.subjects[::-1]
+
+    found, instances = said(model, uneven, subjects)
+
+    assert found.subjects == subjects
+    embeddings = embedded(model, uneven)
+    share = dict(zip(instances.cycle.tolist(), instances.weight.tolist(), strict=True))
+    for row, subject in enumerate(subjects):
+        numbers = cycles_of(uneven, subject)
+        unit = [[embeddings[cycle] for cycle in own] for own in numbers]
+        embedding, shares = pooled_twice(
+            unit, scoring(model.pooling.of_cycles), scoring(model.pooling.of_recordings)
+        )
+        expected = classified(model, embedding)
+        assert found.probabilities[row].tolist() == pytest.approx(expected, abs=1e-5)
+        for own, wanted in zip(numbers, shares, strict=True):
+            assert [share[cycle] for cycle in own] == pytest.approx(wanted, rel=1e-4)
+        assert found.num_recordings[row] == 2
+        assert found.num_cycles[row] == sum(map(len, numbers))
+
+
+def scoring(attention):
+    """The oracle with the weights of an attention, or the same score for all."""
+    if not isinstance(attention, GatedAttention):
+        return lambda rows: [0.0] * len(rows)
+    layers = (attention.content, attention.gate)
+    parts = [(layer.weight.tolist(), layer.bias.tolist()) for layer in layers]
+    return lambda rows: gated_scores(rows, *parts, attention.score.weight[0].tolist())
+
+
+def test_cycles_by_themselves_depend_neither_on_their_batch_nor_on_chance(model, make_cohort):
     """No dropout, no statistics of the batch; the model is left in evaluation mode."""
     cohort = make_cohort()
     model.train()
 
-    together = cycle_probabilities(model, source_of(cohort), np.arange(96))
+    together = said(model, cohort).instances
 
     assert not model.training
-    assert together == pytest.approx(
-        np.array([alone(model, cohort, cycle) for cycle in range(96)]), abs=1e-6
-    )
+    assert together.cycle.tolist() == list(range(96))
+    for cycle in range(0, 96, 12):
+        (alone,) = embedded(model, cohort, [cycle])
+        expected = classified(model, alone)
+        assert together.probabilities[cycle].tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_more_cycles_than_fit_in_a_batch(model, make_cohort):
+def test_shares_add_up_to_one_over_a_subject(model, uneven):
+    instances = said(model, uneven).instances
+
+    for subject in uneven.collection.subjects:
+        own = np.isin(instances.cycle, np.concatenate(cycles_of(uneven, subject)))
+        assert instances.weight[own].sum() == pytest.approx(1.0, abs=1e-6)
+        assert (instances.weight[own] >= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["attention", "mean"])
+def test_a_prediction_is_what_its_cycles_say_times_their_shares(uneven, kind):
+    """In logits, which are linear in the embedding: nothing else comes into it."""
+    found, instances = said(make_model(kind), uneven)
+
+    for row, subject in enumerate(uneven.collection.subjects):
+        own = np.isin(instances.cycle, np.concatenate(cycles_of(uneven, subject)))
+        logits = instances.weight[own] @ np.log(instances.probabilities[own])
+        expected = np.exp(logits) / np.exp(logits).sum()
+        assert found.probabilities[row] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["any", "mean"])
+def test_votes_times_their_shares_are_the_vote(uneven, rule):
+    """Where any recording makes a patient positive, of the positive class."""
+    task = replace(MURMUR, pooling=rule)
+    found, instances = said(make_model("vote"), uneven, task=task)
+
+    columns = [1] if rule == "any" else [0, 1, 2]
+    for row, subject in enumerate(uneven.collection.subjects):
+        own = np.isin(instances.cycle, np.concatenate(cycles_of(uneven, subject)))
+        voted = instances.weight[own] @ instances.probabilities[own]
+        assert found.probabilities[row][columns] == pytest.approx(voted[columns], abs=1e-6)
+
+
+def test_more_cycles_than_fit_in_a_batch(model, make_cohort, mocker):
+    """The same as with all of them at once."""
     cohort = make_cohort()
-    index = np.tile(np.arange(96), 6)
+    at_once = said(model, cohort)
+    mocker.patch("pahcl_core.training.evaluation._BATCH_SIZE", 7)
 
-    many = cycle_probabilities(model, source_of(cohort), index)
+    found = said(model, cohort)
 
-    assert many.shape == (576, 3)
-    assert many[-96:] == pytest.approx(many[:96], abs=1e-6)
+    for one, other in ((found.predictions, at_once.predictions), (found[1], at_once[1])):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+    assert found.instances.weight == pytest.approx(at_once.instances.weight, abs=1e-6)
 
 
 def test_a_subject_without_a_cycle_gets_no_row(model, make_cohort):
@@ -115,9 +230,21 @@ def test_a_subject_without_a_cycle_gets_no_row(model, make_cohort):
         bounds=cohort.cycles.bounds[keep],
     )
 
-    found = predict(model, source_of(cohort), cycles, cohort.collection.subjects[:3], MURMUR)
+    found = said(model, replace(cohort, cycles=cycles), cohort.collection.subjects[:3])
 
-    assert [subject.subject_id for subject in found.subjects] == ["001", "002"]
+    assert [subject.subject_id for subject in found.predictions.subjects] == ["001", "002"]
+    assert set(found.instances.cycle) == set(np.flatnonzero(cycles.recording < 6))
+
+
+def test_recordings_in_windows_are_counted(model, make_cohort):
+    """Both of the second patient, one of the third."""
+    cohort = make_cohort()
+    sources = tuple("windows" if n in (2, 3, 5) else "annotation" for n in range(24))
+    cohort = replace(cohort, cycles=replace(cohort.cycles, sources=sources))
+
+    found = said(model, cohort).predictions
+
+    assert found.by_windows.tolist() == [0, 2, 1] + [0] * 9
 
 
 def predictions(cohort, labels, probabilities) -> Predictions:
@@ -128,6 +255,7 @@ def predictions(cohort, labels, probabilities) -> Predictions:
         probabilities=np.array(probabilities),
         num_recordings=np.full(count, 2),
         num_cycles=np.full(count, 8),
+        by_windows=np.arange(count),
     )
 
 
@@ -150,12 +278,35 @@ def test_the_file_has_every_digit(make_cohort, tmp_path):
     with (tmp_path / "p.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["split"] for row in rows] == ["val"] * 4 + ["test"] * 4
+    assert [row["by_windows"] for row in rows] == ["0", "1", "2", "3"] * 2
     for row, probabilities, subject in zip(rows, table, cohort.collection.subjects, strict=False):
         assert [float(row[f"p_{name}"]) for name in MURMUR.classes] == probabilities.tolist()
         assert row["prediction"] == MURMUR.classes[probabilities.argmax()]
         assert row["label"] == subject.labels["murmur"]
         assert (row["subject_id"], row["person_id"]) == (subject.subject_id, subject.person_id)
         assert (row["num_recordings"], row["num_cycles"]) == ("2", "8")
+
+
+def test_the_file_of_instances_says_where_each_cycle_lies(uneven, tmp_path):
+    """Of the second patient, whose recordings begin at 8 and 12 s, with 4 and 3 cycles."""
+    found = said(make_model("attention"), uneven, uneven.collection.subjects[1:2]).instances
+
+    write_instances(tmp_path / "i.csv", found, uneven.cycles, uneven.collection, MURMUR)
+
+    with (tmp_path / "i.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["subject_id"], r["recording"], r["location"], r["cycle"]) for r in rows] == [
+        *(("001", "001_AV.wav", "AV", str(number)) for number in (1, 2, 3, 4)),
+        *(("001", "001_MV.wav", "MV", str(number)) for number in (1, 2, 3)),
+    ]
+    assert [(float(r["start_s"]), float(r["stop_s"])) for r in rows] == [
+        *((second, second + 0.98) for second in (0, 1, 2, 3)),
+        *((second, second + 0.98) for second in (0, 1, 3)),
+    ]
+    assert [float(r["weight"]) for r in rows] == found.weight.tolist()
+    table = [[float(r[f"p_{name}"]) for name in MURMUR.classes] for r in rows]
+    assert table == found.probabilities.tolist()
+    assert list(tmp_path.iterdir()) == [tmp_path / "i.csv"]
 
 
 @pytest.fixture(
@@ -223,6 +374,7 @@ def test_the_tables_for_a_tracker_say_what_was_said_of_whom():
         probabilities=np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.6, 0.3]]),
         num_recordings=np.array([1, 1, 1]),
         num_cycles=np.array([4, 4, 4]),
+        by_windows=np.zeros(3, dtype=np.int64),
     )
 
     said = prediction_table(predictions, task)

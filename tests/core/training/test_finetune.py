@@ -1,8 +1,6 @@
 """Fine-tuning: its loss by hand, undefined metrics, the encoder it starts from."""
 
 import json
-import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +9,10 @@ from sklearn import metrics as sklearn_metrics
 
 from pahcl_core.errors import TrainingError
 from pahcl_core.models.encoder import EncoderConfig
-from pahcl_core.training.augmentation import AugmentationConfig
-from pahcl_core.training.finetune import _Finetuning, finetune
+from pahcl_core.training.augmentation import AugmentationConfig, augmented
+from pahcl_core.training.draws import Draw
+from pahcl_core.training.finetune import finetune
+from pahcl_core.training.finetuning import Finetuning
 from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_track import Tracker
@@ -26,85 +26,134 @@ def learner(finetune_config, make_cohort):
     def make(cohort=None, **changes):
         config = finetune_config(**{"encoder": NO_DROPOUT, "augmentation": STILL, **changes})
         torch.manual_seed(0)
-        return _Finetuning(config, torch.device("cpu"), None, cohort or make_cohort())
+        return Finetuning(config, torch.device("cpu"), None, cohort or make_cohort())
 
     return make
 
 
-def equal(one, other) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
-
-
-# Class weights and the loss. Classes are Absent, Present, Unknown; people have two recordings.
-
+KINDS = ("attention", "mean", "vote")
 THREE_ONE_TWO = ("Absent", "Absent", "Absent", "Present", "Unknown", "Unknown")
+BATCH = np.array([0, 1, 4, 5, 24, 25, 28, 32, 33, 36, 37])  # of an Absent, a Present, an Unknown
 
 
-@pytest.mark.parametrize(
-    ("train", "power", "expected"),
-    [
-        (THREE_ONE_TWO, 1.0, [12 / (3 * 6), 12 / (3 * 2), 12 / (3 * 4)]),
-        (THREE_ONE_TWO, 0.5, [math.sqrt(2 / 3), math.sqrt(2), 1.0]),
-        (THREE_ONE_TWO, 0.0, [1.0, 1.0, 1.0]),
-        (("Absent", "Absent", "Present"), 1.0, [6 / (3 * 4), 6 / (3 * 2), 1.0]),
-    ],
-)
-def test_rare_classes_weigh_more(learner, make_cohort, train, power, expected):
-    """Recordings of all classes, by classes times recordings of the class, to the power."""
-    weights = learner(make_cohort(train=train), class_weight_power=power).weights
-
-    assert weights.tolist() == pytest.approx(expected, rel=1e-6)
-
-
-def test_classes_are_weighed_by_recordings_not_by_cycles(learner, make_cohort):
-    """In a step, each recording has its few cycles, however many there are to draw from."""
-    cohort = make_cohort(train=("Absent", "Present", "Unknown"))
-    keep = np.delete(np.arange(len(cohort.cycles)), [0, 1, 2, 4, 5])  # of the one who is Absent
-    cycles = replace(
-        cohort.cycles,
-        recording=cohort.cycles.recording[keep],
-        bounds=cohort.cycles.bounds[keep],
-    )
-
-    assert learner(replace(cohort, cycles=cycles)).weights.tolist() == [1.0, 1.0, 1.0]
-
-
-def test_a_cycle_has_the_label_of_its_recording(learner, make_cohort):
-    """A murmur that was not heard at a location is none there, whatever its patient has."""
-    cohort = make_cohort(train=("Present", "Absent", "Unknown"))
-    recordings = list(cohort.cycles.recordings)
-    recordings[1] = replace(recordings[1], labels={"murmur": "Absent", "outcome": "Abnormal"})
-    cohort = replace(cohort, cycles=replace(cohort.cycles, recordings=tuple(recordings)))
-
-    labels = learner(cohort).labels
-
-    assert labels[:16].tolist() == [1] * 4 + [0] * 4 + [0] * 8
-
-
-def forward(one, batch):
-    """Logits of a batch as they are, in training mode or not."""
-    with torch.no_grad():
-        return one.model(one.source[batch]).double().numpy()
-
-
-def test_the_loss_is_the_weighted_cross_entropy(learner, make_cohort):
-    one = learner(make_cohort(train=THREE_ONE_TWO), linear_eval=True)
+def test_the_loss_of_votes_is_the_weighted_cross_entropy(learner, make_cohort):
+    """Of each cycle by itself."""
+    one = learner(make_cohort(train=THREE_ONE_TWO), linear_eval=True, pooling="vote")
     one.begin_epoch(1)
     batch = np.array([0, 9, 24, 30, 32, 47])
+    labels = np.array([0, 0, 1, 1, 2, 2])
 
     loss = one.loss(batch).item()
 
-    weight = np.array([2 / 3, 2.0, 1.0])[one.labels[batch]]
-    logits = forward(one, batch)
-    chosen = logits[np.arange(6), one.labels[batch]]
-    surprise = np.log(np.exp(logits).sum(axis=1)) - chosen
-    assert one.labels[batch].tolist() == [0, 0, 1, 1, 2, 2]
+    weight = np.array([2 / 3, 2.0, 1.0])[labels]
+    with torch.no_grad():
+        logits = one.model(one.source[batch]).double().numpy()
+    surprise = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(6), labels]
     assert loss == pytest.approx((weight * surprise).sum() / weight.sum(), rel=1e-5)
+
+
+def test_the_loss_of_means_is_of_patients(learner, make_cohort):
+    """Of the logits that the mean over cycles, and then over recordings, has; by hand."""
+    one = learner(make_cohort(train=THREE_ONE_TWO), linear_eval=True, pooling="mean")
+    one.begin_epoch(1)
+
+    loss = one.loss(BATCH).item()
+
+    with torch.no_grad():
+        embedding = one.model.embed(one.source[BATCH]).double().numpy()
+    recordings = [embedding[0:2], embedding[2:4], embedding[4:6], embedding[6:7], embedding[7:9],
+                  embedding[9:11]]  # fmt: skip
+    means = [cycles.mean(axis=0) for cycles in recordings]
+    linear = one.heads["classifier"].linear
+    weight, bias = (p.detach().double().numpy() for p in (linear.weight, linear.bias))
+    cost = 0.0
+    for label, first in enumerate((0, 2, 4)):
+        logits = weight @ ((means[first] + means[first + 1]) / 2) + bias
+        surprise = np.log(np.exp(logits).sum()) - logits[label]
+        cost += (2 / 3, 2.0, 1.0)[label] * surprise
+    assert loss == pytest.approx(cost / 3, rel=1e-5)
+
+
+def test_what_is_trained_is_what_is_scored(learner, make_cohort):
+    """All cycles in one batch: the loss is that of the predictions, weighted by class."""
+    cohort = make_cohort(train=THREE_ONE_TWO)
+    one = learner(cohort, linear_eval=True)
+    one.begin_epoch(1)
+
+    loss = one.loss(np.arange(48)).item()
+
+    said = one.predict(cohort.split.train).predictions
+    surprise = -np.log(said.probabilities[np.arange(6), said.labels])
+    weight = np.array([2 / 3, 2.0, 1.0])[said.labels]
+    assert loss == pytest.approx((weight * surprise).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_encoder_is_taught_by_every_cycle(learner, kind):
+    """No cycle of the batch is without influence on the encoder's gradient."""
+    one = learner(pooling=kind)
+    one.begin_epoch(1)
+
+    def gradient(silent=None):
+        one.model.zero_grad()
+        if silent is not None:
+            one.source._samples[silent] = 0.0
+        one.loss(BATCH).backward()
+        return torch.cat([p.grad.flatten() for p in one.encoder.parameters()]).clone()
+
+    whole = gradient()
+    assert whole.abs().sum() > 0
+    original = one.source._samples.clone()
+    for cycle in BATCH:
+        begin, *_, stop = one.cycles.bounds[cycle]
+        assert not torch.equal(gradient(slice(begin, stop)), whole)
+        one.source._samples.copy_(original)
+
+
+@pytest.mark.parametrize(("kind", "heads"), [("attention", 2), ("mean", 1), ("vote", 1)])
+def test_attention_alone_has_something_to_learn_beside_the_classifier(learner, kind, heads):
+    one = learner(pooling=kind)
+    one.begin_epoch(1)
+    one.loss(BATCH).backward()
+
+    by_head = {
+        name: [p.grad.abs().sum().item() for p in head.parameters()]
+        for name, head in one.heads.items()
+        if list(head.parameters())
+    }
+    assert len(by_head) == heads
+    assert all(norm > 0 for norms in by_head.values() for norm in norms)
+
+
+def test_an_epoch_shows_so_many_cycles_and_recordings(learner):
+    """By the settings: one of the two recordings, three of its four cycles."""
+    schedule = ScheduleConfig(epochs=1, batch_size=9, cycles_per_recording=3)
+    one = learner(training=schedule, recordings_per_unit=1)
+
+    batches = one.draws.batches(1)
+
+    assert [len(batch) for batch in batches] == [9, 9]
+    assert len({one.cycles.recording[cycle] for batch in batches for cycle in batch}) == 6
+    assert learner(training=schedule, pooling="vote").draws is None
+
+
+def test_training_sees_changed_cycles(learner):
+    """Those that the epoch's draw makes of them."""
+    one = learner(augmentation=AugmentationConfig(), linear_eval=True)
+    one.begin_epoch(3)
+
+    loss = one.loss(BATCH).item()
+
+    _, bags = one.draws.units.bags(BATCH, torch.device("cpu"))
+    windows = augmented(one.source, BATCH, AugmentationConfig(), Draw(one.config.seed, 3))
+    with torch.no_grad():
+        expected = one.examples.loss(one.model(windows, bags), torch.tensor([0, 1, 2]))
+    assert loss == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_training_scores_are_of_what_the_model_said_in_the_epoch(learner):
     """Over both batches, by scikit-learn; the loss is the mean over cycles."""
-    one = learner()
+    one = learner(pooling="vote")
     one.begin_epoch(1)
     said, losses = [], []
     one.model.register_forward_hook(lambda _, __, logits: said.append(logits.detach()))
@@ -114,7 +163,7 @@ def test_training_scores_are_of_what_the_model_said_in_the_epoch(learner):
 
     scores = one.train_scores()
 
-    labels = one.labels[np.concatenate(drawn)]
+    labels = one.examples.labels[np.concatenate(drawn)]
     predicted = torch.cat(said).argmax(dim=1).numpy()
     two_sided = {"labels": [1], "average": "macro", "zero_division": np.nan}
     assert scores["train/loss"] == pytest.approx((24 * losses[0] + 8 * losses[1]) / 32)
@@ -126,6 +175,21 @@ def test_training_scores_are_of_what_the_model_said_in_the_epoch(learner):
     ):
         expected = function(labels, predicted, **two_sided)
         assert scores.get(f"train/{name}", np.nan) == pytest.approx(expected, nan_ok=True)
+
+
+def test_training_scores_are_of_units_where_those_are_trained_on(learner, make_cohort):
+    """Six patients in two batches of 4 and 2."""
+    one = learner(make_cohort(train=THREE_ONE_TWO))
+    one.begin_epoch(1)
+    said = []
+    one.model.register_forward_hook(lambda _, __, logits: said.append(logits.detach()))
+    losses = [one.loss(batch).item() for batch in (np.arange(32), np.arange(32, 48))]
+
+    scores = one.train_scores()
+
+    predicted = torch.cat(said).argmax(dim=1).tolist()
+    assert scores["train/loss"] == pytest.approx((4 * losses[0] + 2 * losses[1]) / 6)
+    assert scores["train/accuracy"] == sklearn_metrics.accuracy_score([0, 0, 0, 1, 2, 2], predicted)
 
 
 def test_the_seed_decides_how_cycles_are_changed(learner):

@@ -180,7 +180,7 @@ def test_a_compiled_encoder_gives_the_same_and_keeps_its_names(backend):
 def test_the_setting_compiles_the_encoder_that_is_trained(
     mocker, silent, on, pretrain_config, finetune_config, make_cohort, trainer, wanted
 ):
-    module = {"pretrain": "pretraining", "finetune": "finetune"}[trainer]
+    module = {"pretrain": "pretraining", "finetune": "finetuning"}[trainer]
     compiled = mocker.patch(f"pahcl_core.training.{module}.compile_in_place")
     train, make = {
         "pretrain": (pretrain, pretrain_config),

@@ -14,13 +14,13 @@ from pahcl_core.losses.hierarchical import hierarchical_loss
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.augmentation import AugmentationConfig
 from pahcl_core.training.checkpoint import load_checkpoint
-from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.pretrain import pretrain
 from pahcl_core.training.pretraining import _VALIDATION, Pretraining
 from pahcl_core.training.settings import ScheduleConfig, SplitConfig
 from pahcl_track import Tracker
 from support.histories import logged
+from support.objectives import contrastive
 
 STILL = AugmentationConfig(gain=0.0, noise=0.0, shift_s=0.0)
 NO_DROPOUT = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024, dropout=0.0)
@@ -87,7 +87,7 @@ def test_the_loss_is_of_two_cycles_of_each_recording(learner, make_cohort, mocke
     cohort = make_cohort()
     bounds = cohort.cycles.bounds.copy()
     bounds[::3, 1:4] = bounds[::3, :1]  # of every third cycle, no phase is known
-    objective = ObjectiveConfig(
+    objective = contrastive(
         cycle_weight=2.0,
         substructure_weight=0.25,
         temperature=0.3,
@@ -132,7 +132,7 @@ def test_the_loss_is_of_two_cycles_of_each_recording(learner, make_cohort, mocke
 @pytest.mark.parametrize(("positives", "same"), [("same_recording", False), ("same_cycle", True)])
 def test_partners_are_as_the_objective_says(learner, positives, same, mocker):
     """Two cycles of a recording, or one cycle twice."""
-    one = learner(objective=ObjectiveConfig(positives=positives))
+    one = learner(objective=contrastive(positives=positives))
     seen = mocker.spy(type(one.source), "shifted")
 
     one.loss(np.arange(0, 48, 3))
@@ -236,9 +236,7 @@ def test_training_draws_other_partners_in_another_epoch(learner, mocker):
 
 
 def test_the_two_views_of_a_cycle_differ(learner, mocker):
-    one = learner(
-        objective=ObjectiveConfig(positives="same_cycle"), augmentation=AugmentationConfig()
-    )
+    one = learner(objective=contrastive(positives="same_cycle"), augmentation=AugmentationConfig())
     seen = mocker.spy(one.encoder, "forward")
     one.begin_epoch(1)
     one.loss(np.arange(48))

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.pretrain import describe_pretrain, pretrain
-from pahcl_core.training.resumption import STATE
+from pahcl_core.training.run_directory import STATE
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_track import Session
 from support.histories import history
+from support.objectives import contrastive
 
-OBJECTIVE = ObjectiveConfig(
+OBJECTIVE = contrastive(
     negatives="queue",
     queue_size=27,
     momentum=0.7,

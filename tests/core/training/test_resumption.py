@@ -13,7 +13,8 @@ from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.finetune import describe_finetune, finetune
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.pretrain import describe_pretrain, pretrain
-from pahcl_core.training.resumption import STATE, load_state
+from pahcl_core.training.resumption import load_state
+from pahcl_core.training.run_directory import STATE
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_track import Session, read_history
 from support.histories import history
@@ -28,15 +29,17 @@ SCHEDULE = ScheduleConfig(
 @pytest.fixture(params=TRAINERS)
 def trainer(request, circor, finetune_config, pretrain_config):
     """A function that trains in a folder, and the settings, with dropout at work."""
-    make = pretrain_config if request.param == "pretrain" else finetune_config
-    config = make(data_dir=circor, training=SCHEDULE, experiment_name="run")
+    kind, _, pooling = request.param.partition(" ")
+    make = pretrain_config if kind == "pretrain" else finetune_config
+    changes = {"pooling": pooling} if pooling else {}
+    config = make(data_dir=circor, training=SCHEDULE, experiment_name="run", **changes)
     config = replace(config, encoder=replace(config.encoder, dropout=0.2))
-    train, describe = TRAINERS[request.param]
-    read = read_cohorts if request.param == "pretrain" else read_cohort
+    train, describe = TRAINERS[kind]
+    read = read_cohorts if kind == "pretrain" else read_cohort
     read(config, lambda items, total: items)  # so that only batches are shown
 
     def run(folder, *, resume=False, progress=lambda items, total: items, data=circor, **changes):
-        data = {"data": {"circor": data}} if request.param == "pretrain" else {"data_dir": data}
+        data = {"data": {"circor": data}} if kind == "pretrain" else {"data_dir": data}
         settled = replace(config, output_dir=folder, store=config.prepared, **data, **changes)
         return train(
             settled,
@@ -89,6 +92,21 @@ def test_the_end_is_the_same_to_the_bit(trainer, tmp_path, share):
 
     assert files(tmp_path / "cut/run") == files(whole)
     assert history(tmp_path / "cut/run") == history(whole)
+
+
+@pytest.mark.parametrize(
+    "trainer", [f"finetune {kind}" for kind in ("attention", "mean", "vote")], indirect=True
+)
+def test_whatever_is_pooled_the_end_is_the_same_to_the_bit(trainer, tmp_path):
+    """Also what each cycle counts for; interrupted in the second half."""
+    trainer(tmp_path / "whole")
+    whole = tmp_path / "whole/run"
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "cut", progress=Interruption(int(0.55 * num_batches(whole))))
+    trainer(tmp_path / "cut", resume=True)
+
+    assert "instances.csv" in files(whole)
+    assert files(tmp_path / "cut/run") == files(whole)
 
 
 def test_interrupted_again_and_again(trainer, tmp_path):

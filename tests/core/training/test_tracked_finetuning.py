@@ -34,7 +34,9 @@ SCHEDULE = ScheduleConfig(
 def told(module_mocker, make_cohort, finetune_config):
     """One fine-tuning that ends well, on classes that can be told apart."""
     module_mocker.patch("pahcl_core.training.finetune.read_cohort", return_value=make_cohort())
-    config = finetune_config(training=SCHEDULE, optimiser=OptimiserConfig(lr=1e-2))
+    config = finetune_config(
+        training=SCHEDULE, optimiser=OptimiserConfig(lr=1e-2), pooling="attention"
+    )
     tracker = module_mocker.create_autospec(Tracker, instance=True)
     result = finetune(config, tracker=tracker)
     logs = [(set(call.args[0]), call.kwargs["step"]) for call in tracker.log.mock_calls]
@@ -47,7 +49,11 @@ def outcomes(tracker) -> list[Outcome]:
 
 def weights(directory) -> dict[str, torch.Tensor]:
     content = torch.load(directory / "best_model.pt", weights_only=True)
-    return {**content["encoder"], **content["heads"]["classifier"]}
+    heads = content["heads"].items()
+    return {
+        **{f"encoder.{name}": tensor for name, tensor in content["encoder"].items()},
+        **{f"{head}.{name}": t for head, tensors in heads for name, t in tensors.items()},
+    }
 
 
 def test_starts_once_and_first(told):
@@ -167,13 +173,13 @@ def test_histograms_of_every_parameter_and_its_gradient(told):
     logged = [c.args[0] for c in told.tracker.log.mock_calls if c.kwargs["step"] == 5]
     (distributions,) = [one for one in logged if "train/batch_loss" not in one]
 
-    named = {f"{'classifier' if n.startswith('linear.') else 'encoder'}.{n}" for n in tensors}
+    assert {name.split(".")[0] for name in tensors} == {"encoder", "classifier", "pooling"}
     assert set(distributions) == {
-        f"{prefix}/{name}" for prefix in ("parameters", "gradients") for name in named
+        f"{prefix}/{name}" for prefix in ("parameters", "gradients") for name in tensors
     }
     for name, value in distributions.items():
         assert isinstance(value, Histogram)
-        assert sum(value.counts) == tensors[name.split(".", 1)[1]].numel()
+        assert sum(value.counts) == tensors[name.split("/", 1)[1]].numel()
 
 
 def test_files_are_saved_with_their_kinds(told):
@@ -185,6 +191,7 @@ def test_files_are_saved_with_their_kinds(told):
         (directory / "splits.json", "split"),
         (directory / "best_model.pt", "checkpoint"),
         (directory / "predictions.csv", "predictions"),
+        (directory / "instances.csv", "instances"),
         (directory / "final_metrics.json", "metrics"),
     ]
     assert all(path.is_file() for path, _ in saved)

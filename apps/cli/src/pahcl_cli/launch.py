@@ -13,6 +13,8 @@ from pahcl_cli.progress import progress_bar, show_warnings
 from pahcl_cli.run_files import Layers, complete, read_settings, resumed_layers
 from pahcl_cli.speaking import speaks
 from pahcl_cli.tracking import Tracking, TrackingConfig, build_tracker
+from pahcl_core.baselines.baseline import BaselineResult, baseline, describe_baseline
+from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.data.readers import reader_of
 from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import SettingError
@@ -56,20 +58,31 @@ def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None)
     return result
 
 
+def run_baseline(layers: Layers, tracking: Tracking) -> BaselineResult:
+    """Fit and score a baseline as the layers of settings say."""
+    show_warnings()
+    table = _with_tracking(layers, tracking)
+    task = task_named(table["task"])
+    require_data(table, f"baseline {table['features']} {task.name}", task.collection)
+    config, tracked = read_settings(BaselineConfig, table, source=_source(layers))
+    run = describe_baseline(config, config=complete(config, tracked), **_identity(tracked, None))
+    result = baseline(
+        config, run=run, tracker=build_tracker(tracked), progress=progress_bar(config.name)
+    )
+    typer.echo("\n".join(_baseline_lines(result)))
+    return result
+
+
 def run_pretrain(layers: Layers, tracking: Tracking, resume: Path | None = None) -> PretrainResult:
     """Pretrain as the layers of settings say, or go on with a run."""
     show_warnings()
-    named = layers.named
     if resume is None:
-        table = with_collections(_with_tracking(layers, tracking), named)
-        collection = named.get("collection") or "circor"
-        reader_of(collection)  # refuses one that there is not
-        require_data(table, f"pretrain --collection {collection}", collection)
+        config, tracked = pretrain_settings(layers, tracking, command="pretrain")
     else:
-        layers = resumed_layers(resume, layers)
+        named, layers = layers.named, resumed_layers(resume, layers)
         before = replace(layers, named={**layers.named, "data": None, "data_dir": None})
         table = moved_collections(_with_tracking(before, tracking), named)
-    config, tracked = read_settings(PretrainConfig, table, source=_source(layers))
+        config, tracked = read_settings(PretrainConfig, table, source=_source(layers))
     run = describe_pretrain(config, config=complete(config, tracked), **_identity(tracked, resume))
     result = pretrain(
         config,
@@ -81,6 +94,17 @@ def run_pretrain(layers: Layers, tracking: Tracking, resume: Path | None = None)
     if speaks():
         typer.echo("\n".join(_pretrain_lines(result)))
     return result
+
+
+def pretrain_settings(
+    layers: Layers, tracking: Tracking, *, command: str
+) -> tuple[PretrainConfig, TrackingConfig]:
+    """The settings of a pretraining that begins; `command` is what one types to begin it."""
+    table = with_collections(_with_tracking(layers, tracking), layers.named)
+    collection = layers.named.get("collection") or "circor"
+    reader_of(collection)  # refuses one that there is not
+    require_data(table, f"{command} --collection {collection}", collection)
+    return read_settings(PretrainConfig, table, source=_source(layers))
 
 
 def _with_tracking(layers: Layers, tracking: Tracking) -> dict[str, Any]:
@@ -108,19 +132,33 @@ def _identity(tracked: TrackingConfig, directory: Path | None) -> dict[str, Any]
 
 def _finetune_lines(result: FinetuneResult) -> list[str]:
     metrics = result.metrics
-    unit = metrics["unit"]
+    best = f"best epoch {metrics['best_epoch']} of the validation {metrics['unit']}s"
+    return [f"{_tested_on(metrics)}, {best}", *_headlines(metrics), *_where(result.directory)]
+
+
+def _baseline_lines(result: BaselineResult) -> list[str]:
+    metrics = result.metrics
+    what = f"{metrics['features']} and {metrics['model']}"
+    return [f"{_tested_on(metrics)}, {what}", *_headlines(metrics), *_where(result.directory)]
+
+
+def _tested_on(metrics: Mapping[str, Any]) -> str:
     classes = ", ".join(f"{n} {name}" for name, n in metrics["n_by_class"]["test"].items())
-    lines = [
-        f"{metrics['task']}, {metrics['n']['test']} test {unit}s ({classes}), "
-        f"{_kind(metrics)} data, best epoch {metrics['best_epoch']} of the validation {unit}s"
-    ]
+    return (
+        f"{metrics['task']}, {metrics['n']['test']} test {metrics['unit']}s ({classes}), "
+        f"{_kind(metrics)} data"
+    )
+
+
+def _headlines(metrics: Mapping[str, Any]) -> list[str]:
+    lines = []
     for name in _HEADLINES:
         key = f"test_{name}"
         if key in metrics:
             value = metrics[key]
             shown = f"undefined: {metrics['undefined'][key]}" if value is None else f"{value:.3f}"
             lines.append(f"  {name:<18} {shown}")
-    return [*lines, *_where(result.directory)]
+    return lines
 
 
 def _pretrain_lines(result: PretrainResult) -> list[str]:

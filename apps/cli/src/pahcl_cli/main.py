@@ -12,7 +12,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pahcl_cli.commands import data, demo, finetune, pretrain, segment, tasks, track
+from pahcl_cli.commands import (
+    ablate,
+    baseline,
+    data,
+    demo,
+    embed,
+    finetune,
+    pretrain,
+    probe,
+    runs,
+    segment,
+    tasks,
+    track,
+)
 from pahcl_cli.speaking import speaks
 from pahcl_core import __version__
 from pahcl_core.errors import DataError, RankLostError, SettingError, TrainingError
@@ -53,10 +66,15 @@ app = typer.Typer(
 )
 app.command("finetune")(finetune.finetune)
 app.command("pretrain")(pretrain.pretrain)
+app.command("ablate")(ablate.ablate)
+app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
+app.command("probe")(probe.probe)
+app.command("embed")(embed.embed)
 app.command("segment")(segment.segment)
 app.command("demo")(demo.demo)
 app.command("tasks")(tasks.tasks)
 app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
 app.add_typer(track.app, name="track")
 
 

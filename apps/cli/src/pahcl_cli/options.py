@@ -24,6 +24,11 @@ Data = Annotated[
 CollectionOption = Annotated[
     str, typer.Option("--collection", help="circor, physionet2016, pascal or folder.")
 ]
+FewShot = Annotated[
+    bool | None,
+    typer.Option("--few-shot/--all-shots", help="Train on a share of the persons."),
+]
+ShotRatio = Annotated[float | None, typer.Option("--shot-ratio", help="That share.  [0.1]")]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Times through the recordings.")]
 LearningRate = Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Cycles in a step.")]

@@ -31,6 +31,10 @@ def finetune(
     shot_ratio: Annotated[
         float | None, typer.Option("--shot-ratio", help="That share.  [0.1]")
     ] = None,
+    pooling: Annotated[
+        str | None,
+        typer.Option("--pooling", help="Cycles to patients: attention, mean or vote."),
+    ] = None,
     epochs: options.Epochs = None,
     lr: options.LearningRate = None,
     batch_size: options.BatchSize = None,
@@ -68,6 +72,7 @@ def finetune(
         "linear_eval": linear_eval,
         "few_shot": few_shot,
         "shot_ratio": shot_ratio,
+        "pooling": pooling,
         "training.epochs": epochs,
         "optimiser.lr": lr,
         "training.batch_size": batch_size,

@@ -56,7 +56,8 @@ class Recording:
     """What is true of this recording, by label name (`murmur`, `outcome`).
 
     It may differ from the subject's label: a murmur is present in a person, yet silent at some
-    locations. Training uses these; scoring uses the subject's.
+    locations. Training cycle by cycle uses these; training on whole patients, and scoring, use the
+    subject's.
     """
 
     @property

@@ -53,11 +53,37 @@ class CycleSet:
         """Whether S1, systole, S2 and diastole are known."""
         return np.asarray((np.diff(self.bounds, axis=1) > 0).all(axis=1))
 
+    @property
+    def by_windows(self) -> Bool[np.ndarray, "recordings"]:
+        """Which recordings could not be segmented, so that fixed windows stand for cycles."""
+        return np.array([source == "windows" for source in self.sources], dtype=np.bool_)
+
     def of_subjects(self, subject_ids: Sequence[str]) -> Int64[np.ndarray, "chosen"]:
         """Indices of the cycles of these subjects, ascending."""
         wanted = set(subject_ids)
         keep = np.array([recording.subject_id in wanted for recording in self.recordings])
         return np.flatnonzero(keep[self.recording]).astype(np.int64)
+
+
+def with_windows(cycles: CycleSet, window_s: float) -> CycleSet:
+    """The same, recordings that could not be segmented shown in windows of that length.
+
+    The windows of a recording lie within it, each half a window after the last; one that is
+    shorter has a single one. Nothing is known of phases in them.
+    """
+    length = round(window_s * cycles.sample_rate)
+    windowed = np.flatnonzero(cycles.by_windows)
+    kept = ~cycles.by_windows[cycles.recording]
+    recording, bounds = [cycles.recording[kept]], [cycles.bounds[kept]]
+    for number in windowed:
+        begin, end = cycles.offsets[number : number + 2]
+        starts = np.arange(begin, max(begin + 1, end - length + 1), max(1, length // 2))
+        stops = np.minimum(starts + length, end)
+        bounds.append(np.column_stack([starts, starts, starts, starts, stops]))
+        recording.append(np.full(len(starts), number))
+    of_cycle = np.concatenate(recording)
+    order = np.argsort(of_cycle, kind="stable")
+    return replace(cycles, recording=of_cycle[order], bounds=np.concatenate(bounds)[order])
 
 
 def joined(sets: Mapping[str, CycleSet]) -> CycleSet:

@@ -74,7 +74,7 @@ def bootstrap(
         persons: Whose each unit is.
         class_names: In the order of the columns.
         positive: The class that the two-sided metrics are about.
-        challenge: `murmur` or `outcome` for the scores of the Challenge 2022 too.
+        challenge: One of `CHALLENGES` for its scores too.
         names: Which metrics; None for all.
         confidence: Share of resamples inside, above 0 and below 1.
         method: `percentile`, or `bca`, which corrects for bias and for an error that grows with
@@ -120,6 +120,38 @@ def bootstrap(
         )
         for name in chosen
     }
+
+
+def bootstrap_mean(
+    values: Float64[np.ndarray, "units"],
+    persons: Sequence[str],
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """The mean of a number per unit, such as its loss, with its interval over persons.
+
+    Args:
+        values: One for each unit, at least one.
+        persons: Whose each unit is.
+        confidence: Share of resamples inside, above 0 and below 1.
+        num_resamples: How many.
+        seed: Of the draws, which are those of `bootstrap`.
+
+    Raises:
+        ValueError: If there is not one person for each unit, or a number is out of range.
+    """
+    owner, num_persons = numbered(persons, len(values))
+    limits = interval_limits(confidence)
+    # A person's sum and number are all that a resample needs of them.
+    totals = np.bincount(owner, weights=values, minlength=num_persons)
+    sizes = np.bincount(owner, minlength=num_persons)
+    drawn = np.empty(num_resamples)
+    for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
+        drawn[those] = (totals @ multiplicity) / (sizes @ multiplicity)
+    mean = float(values.mean())
+    return _interval(mean, drawn, limits, without_one=None, num_persons=num_persons, reason="")
 
 
 def multiplicities(
@@ -209,6 +241,7 @@ def _interval(
     defined = drawn[~np.isnan(drawn)]
     left_out = len(drawn) - len(defined)
     if np.isnan(value):
+        reason = reason or "it is undefined for these units"
         return Interval(value=None, low=None, high=None, num_left_out=left_out, undefined=reason)
     if num_persons < 2:
         reason = "there is only one person, who cannot be resampled"

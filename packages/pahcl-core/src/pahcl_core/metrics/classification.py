@@ -166,3 +166,50 @@ def _areas(
         found.put_if_any(area, mean, lacking=_ONE_CLASS)
         for index, name in enumerate(class_names):
             found.put_if_any(f"{area}_{name}", by_class.get(index), lacking=lacking.get(index, ""))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassRow:
+    """One class against all others; None for a share of nothing."""
+
+    num: int
+    """Units whose true class it is."""
+
+    num_predicted: int
+    recall: float | None
+    precision: float | None
+    f1: float | None
+
+
+def by_class(counts: Int64[np.ndarray, "true predicted"]) -> list[ClassRow]:
+    """Recall, precision and F1 of each class, from a confusion matrix."""
+    right, true, said = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
+    return [
+        ClassRow(
+            num=int(occurs),
+            num_predicted=int(predicted),
+            recall=_share(hits, occurs),
+            precision=_share(hits, predicted),
+            f1=_share(2 * hits, occurs + predicted),
+        )
+        for hits, occurs, predicted in zip(right, true, said, strict=True)
+    ]
+
+
+def confusion_matrix(
+    labels: Int64[np.ndarray, "units"], predicted: Int64[np.ndarray, "said"], num_classes: int
+) -> Int64[np.ndarray, "true predicted"]:
+    """How many units of each class (row) were said to be of which (column).
+
+    Raises:
+        ValueError: If there is not one prediction for each label.
+    """
+    if len(labels) != len(predicted):
+        raise ValueError(f"{len(predicted)} predictions for {len(labels)} labels")
+    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
+def _share(part: np.int64, whole: np.int64) -> float | None:
+    return float(part / whole) if whole else None

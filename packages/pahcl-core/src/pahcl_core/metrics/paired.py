@@ -4,23 +4,17 @@ Every answer gives the size of the difference first, first model minus second, a
 many persons a difference of no use has a small p, with few a large one has a great p. All p are
 two-sided.
 
-`paired_bootstrap` works for every metric and keeps a person's units together. `delong` and
-`mcnemar` are the usual tests for the area under the ROC curve and for accuracy; they take units to
-be independent, so they are for one unit to a person.
+The bootstrap works for every metric and keeps a person's units together. The usual tests for the
+area under the ROC curve and for accuracy, which do not, are in `paired_units`.
 
-Sources:
-    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 15 and 16.
-    DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988; computed as Sun and Xu, IEEE Signal
-    Processing Letters 21, 2014.
-    McNemar, Psychometrika 12, 1947, with the exact binomial p.
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 15 and 16.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
-from scipy import stats
+from jaxtyping import Float64, Int64
 
 from pahcl_core.metrics.bootstrap import (
     NUM_RESAMPLES,
@@ -80,7 +74,7 @@ def paired_bootstrap(
         persons: Whose each unit is.
         class_names: In the order of the columns.
         positive: The class that the two-sided metrics are about.
-        challenge: `murmur` or `outcome` for the scores of the Challenge 2022 too.
+        challenge: One of `CHALLENGES` for its scores too.
         names: Which metrics; None for all.
         confidence: Share of resamples inside, above 0 and below 1.
         num_resamples: How many.
@@ -130,7 +124,7 @@ def paired_bootstrap_over_seeds(
         persons: Whose each unit is.
         class_names: In the order of the columns.
         positive: The class that the two-sided metrics are about.
-        challenge: `murmur` or `outcome` for the scores of the Challenge 2022 too.
+        challenge: One of `CHALLENGES` for its scores too.
         names: Which metrics; None for all.
         confidence: Share of resamples inside, above 0 and below 1.
         num_resamples: How many.
@@ -141,26 +135,83 @@ def paired_bootstrap_over_seeds(
     """
     if len(pairs) == 0:
         raise ValueError("there must be at least one seed")
+    return paired_bootstrap_over_runs(
+        [PairedRuns(labels=labels, probabilities=pair, persons=persons) for pair in pairs],
+        class_names=class_names,
+        positive=positive,
+        challenge=challenge,
+        names=names,
+        confidence=confidence,
+        num_resamples=num_resamples,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairedRuns:
+    """What a run of the first method and one of the second say of the units both are tested on."""
+
+    labels: Int64[np.ndarray, "units"]
+    probabilities: tuple[Float64[np.ndarray, "rows classes"], Float64[np.ndarray, "rows classes"]]
+    persons: Sequence[str]
+
+
+def paired_bootstrap_over_runs(
+    pairs: Sequence[PairedRuns],
+    *,
+    class_names: Sequence[str],
+    positive: str,
+    challenge: str = "",
+    names: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Comparison]:
+    """The same where each pair of runs has a test set of its own: folds, or splits by the seed.
+
+    All persons who are in any of the test sets are drawn at once; each pair is scored on those of
+    its own test set who were drawn, as often as they were.
+
+    Args:
+        pairs: The runs; at least one pair.
+        class_names: In the order of the columns.
+        positive: The class that the two-sided metrics are about.
+        challenge: One of `CHALLENGES` for its scores too.
+        names: Which metrics; None for all.
+        confidence: Share of resamples inside, above 0 and below 1.
+        num_resamples: How many.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: As `paired_bootstrap`, or if there is no pair.
+    """
+    if len(pairs) == 0:
+        raise ValueError("there must be at least one pair of runs")
+    sizes = [len(pair.labels) for pair in pairs]
+    for size, pair in zip(sizes, pairs, strict=True):
+        numbered(pair.persons, size)  # refuses another number of persons
+    owner, num_persons = numbered([one for pair in pairs for one in pair.persons], sum(sizes))
+    owners = np.split(owner, np.cumsum(sizes)[:-1])
     models = [
         tuple(
             ResampledMetrics(
-                labels,
+                pair.labels,
                 one,
                 class_names=class_names,
                 positive=positive,
                 challenge=challenge,
                 with_auprc=wants_auprc(names),
             )
-            for one in pair
+            for one in pair.probabilities
         )
         for pair in pairs
     ]
-    owner, num_persons = numbered(persons, len(labels))
     limits = interval_limits(confidence)
-    measured = _mean_differences(models, np.ones((len(labels), 1)), names)
+    everyone = np.ones((num_persons, 1))
+    measured = _mean_differences(models, owners, everyone, names)
     drawn = {name: np.empty(num_resamples) for name in measured}
     for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
-        for name, apart in _mean_differences(models, multiplicity[owner], names).items():
+        for name, apart in _mean_differences(models, owners, multiplicity, names).items():
             drawn[name][those] = apart
     return {
         name: _of_resamples(measured[name].item(), drawn[name], limits, num_persons)
@@ -170,11 +221,15 @@ def paired_bootstrap_over_seeds(
 
 def _mean_differences(
     models: Sequence[tuple[ResampledMetrics, ...]],
-    weights: Float64[np.ndarray, "units resamples"],
+    owners: Sequence[Int64[np.ndarray, "_"]],
+    multiplicity: Float64[np.ndarray, "persons resamples"],
     names: Sequence[str] | None,
 ) -> dict[str, Float64[np.ndarray, "resamples"]]:
-    """By metric, over seeds; NaN where one of them is undefined."""
-    scored = [(first(weights), second(weights)) for first, second in models]
+    """By metric, over the pairs of runs; NaN where one of them is undefined."""
+    scored = [
+        (first(multiplicity[owner]), second(multiplicity[owner]))
+        for (first, second), owner in zip(models, owners, strict=True)
+    ]
     return {
         name: np.mean([apart_by(one[name], other[name]) for one, other in scored], axis=0)
         for name in chosen_names(scored[0][0], names)
@@ -208,89 +263,6 @@ def _of_resamples(
         p=min(1.0, 2 * (1 + float(beyond)) / (1 + len(defined))),
         num=num_persons,
         num_left_out=left_out,
-    )
-
-
-def delong(
-    true: Bool[np.ndarray, "units"],
-    first: Float64[np.ndarray, "scores"],
-    second: Float64[np.ndarray, "others"],
-    *,
-    confidence: float = 0.95,
-) -> Comparison:
-    """The difference of two areas under the ROC curve on the same units, which are independent.
-
-    Args:
-        true: Whether each unit is of the class.
-        first: What the first model says, the higher the more likely.
-        second: What the second says.
-        confidence: Of the interval, above 0 and below 1.
-
-    Raises:
-        ValueError: If the lengths differ, a score is not finite or `confidence` is out of range.
-    """
-    lengths = {len(true), len(first), len(second)}
-    if len(lengths) > 1:
-        raise ValueError(f"{len(true)} units, but {len(first)} and {len(second)} scores")
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise ValueError("DeLong's test needs finite scores")
-    limits = interval_limits(confidence)
-    num, num_true = len(true), int(true.sum())
-    if num_true in (0, num):
-        reason = "nothing is of the class" if num_true == 0 else "everything is of the class"
-        return Comparison(difference=None, num=num, undefined=reason)
-    (won_a, kept_a), (won_b, kept_b) = _placements(true, first), _placements(true, second)
-    difference = float(won_a.mean() - won_b.mean())
-    if min(num_true, num - num_true) < 2:
-        reason = "a variance needs two units of the class and two others"
-        return Comparison(difference=difference, num=num, undefined=reason)
-    # The variance of the difference is that of the differences: no covariance is left to add.
-    variance = (won_a - won_b).var(ddof=1) / num_true
-    variance += (kept_a - kept_b).var(ddof=1) / (num - num_true)
-    if variance < ROUNDING**2:
-        reason = "no unit stands higher or lower in one than in the other, compared with the rest"
-        return Comparison(difference=difference, num=num, undefined=reason)
-    error = float(np.sqrt(variance))
-    low, high = (difference + error * float(stats.norm.ppf(limit)) for limit in limits)
-    p = float(2 * stats.norm.sf(abs(difference) / error))
-    return Comparison(difference=difference, low=low, high=high, p=p, num=num)
-
-
-def _placements(
-    true: Bool[np.ndarray, "units"], score: Float64[np.ndarray, "units"]
-) -> tuple[Float64[np.ndarray, "positives"], Float64[np.ndarray, "negatives"]]:
-    """For each unit of the class, the share of the others it is above; and the other way round.
-
-    From ranks, in which equal scores share the mean: a rank among all less that among one's own is
-    the number of the others below, a tie counting half.
-    """
-    ranks = stats.rankdata(score)
-    own, others = ranks[true], ranks[~true]
-    won = (own - stats.rankdata(score[true])) / len(others)
-    kept = 1 - (others - stats.rankdata(score[~true])) / len(own)
-    return won, kept
-
-
-def mcnemar(
-    first_right: Bool[np.ndarray, "units"], second_right: Bool[np.ndarray, "others"]
-) -> Comparison:
-    """The difference of two accuracies on the same units, which are independent.
-
-    Of the units that only one of the two has right, chance would give each half. Where there are
-    none, chance could have done nothing else, and p is 1.
-
-    Raises:
-        ValueError: If there are no units or the lengths differ.
-    """
-    if len(first_right) != len(second_right) or len(first_right) == 0:
-        raise ValueError(f"{len(first_right)} and {len(second_right)} units cannot be paired")
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((second_right & ~first_right).sum())
-    fewer, either = min(only_first, only_second), only_first + only_second
-    return Comparison(
-        difference=(only_first - only_second) / len(first_right),
-        p=min(1.0, 2 * float(stats.binom.cdf(fewer, either, 0.5))),
-        num=len(first_right),
     )
 
 

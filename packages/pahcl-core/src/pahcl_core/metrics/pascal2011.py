@@ -13,6 +13,9 @@ from jaxtyping import Int64
 
 from pahcl_core.metrics.classification import Scores
 
+NORMAL = "normal"
+"""The class that is no heart problem."""
+
 
 def pascal_scores(
     labels: Int64[np.ndarray, "recordings"],

@@ -1,10 +1,11 @@
-"""The metrics of `classification` and `challenge2022` for many resamples of the units at once.
+"""The metrics of `classification` and of the challenges for many resamples of the units at once.
 
 A resample is told by how often it holds each unit. Everything then follows from sums weighted by
 these multiplicities: cells of the confusion matrix, and units above each score. Whole numbers are
 added, so that two resamples with the same counts have the same scores to the bit.
 
-Definitions are those of `classification`; NaN stands for what is undefined in a resample.
+Definitions are those of `classification`, `challenge2022`, `challenge2016` (where nothing was
+answered unsure) and `pascal2011`; NaN stands for what is undefined in a resample.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,10 @@ from jaxtyping import Bool, Float64, Int64
 
 from pahcl_core.metrics.challenge2022 import WEIGHTS, cost_of_shares
 from pahcl_core.metrics.classification import check_predictions
+from pahcl_core.metrics.pascal2011 import NORMAL
+
+CHALLENGES = (*WEIGHTS, "physionet2016", "pascal")
+"""Whose scores there are, beside the metrics of every classifier."""
 
 PerResample = Float64[np.ndarray, "resamples"]
 
@@ -38,7 +43,7 @@ class ResampledMetrics:
             probabilities: Of each class, one row to a unit; rows need not add up to 1.
             class_names: In the order of the columns; at least two.
             positive: The class that the two-sided metrics are about.
-            challenge: `murmur` or `outcome` for the scores of the Challenge 2022 too.
+            challenge: One of `CHALLENGES` for its scores too.
             with_auprc: Whether areas under the precision-recall curve are wanted: they take as long
                 as all else together.
 
@@ -46,8 +51,8 @@ class ResampledMetrics:
             ValueError: As `classification_metrics`, or if there is no such challenge.
         """
         check_predictions(labels, probabilities, class_names, positive)
-        if challenge and challenge not in WEIGHTS:
-            raise ValueError(f"challenge must be one of {', '.join(WEIGHTS)}, got {challenge!r}")
+        if challenge and challenge not in CHALLENGES:
+            raise ValueError(f"challenge must be one of {', '.join(CHALLENGES)}, got {challenge!r}")
         self._names = tuple(class_names)
         self._positive = self._names.index(positive)
         self._challenge = challenge
@@ -71,8 +76,12 @@ class ResampledMetrics:
         with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 is the NaN that is wanted
             found = _of_counts(counts, self._positive)
             found |= self._areas(multiplicity)
-            if self._challenge:
+            if self._challenge in WEIGHTS:
                 found |= self._challenge_scores(counts)
+            elif self._challenge == "physionet2016":
+                found["macc"] = (found["sensitivity"] + found["specificity"]) / 2
+            elif self._challenge == "pascal":
+                found |= _pascal_scores(counts, self._names)
         return found
 
     def _areas(
@@ -169,6 +178,24 @@ def _of_counts(
         "precision": hits / said[:, positive],
         "f1": f1[:, positive],
     }
+
+
+def _pascal_scores(
+    counts: Float64[np.ndarray, "resamples true predicted"], names: Sequence[str]
+) -> dict[str, PerResample]:
+    """Those of `pascal2011`: precisions, and heart problems against `normal`."""
+    right, said = np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=1)
+    precisions = right / said
+    found = {f"precision_{name}": precisions[:, index] for index, name in enumerate(names)}
+    healthy = names.index(NORMAL)
+    cleared = counts[:, healthy, healthy]  # healthy, and said to be
+    num_healthy, num = counts[:, healthy].sum(axis=1), counts.sum(axis=(1, 2))
+    sensitivity = 1 - (said[:, healthy] - cleared) / (num - num_healthy)
+    specificity = cleared / num_healthy
+    found["youden"] = sensitivity + specificity - 1
+    logits = np.log(sensitivity / (1 - sensitivity)) + np.log(specificity / (1 - specificity))
+    found["discriminant_power"] = np.where(np.isfinite(logits), np.sqrt(3) / np.pi * logits, np.nan)
+    return found
 
 
 def _mean_of_defined(values: Float64[np.ndarray, "resamples classes"]) -> PerResample:

@@ -47,6 +47,9 @@ class Checkpoint:
     task: str | None = None
     classes: Sequence[str] = ()
 
+    pooling: str | None = None
+    """How cycles become what is scored: a `Pooling` of the settings. None where nothing is."""
+
     persons: Sequence[str] = ()
     """Everyone it was trained on, and in pretraining those whose loss chose its epoch, as
     `<collection>:<person>`: to tell who is new to it."""
@@ -67,6 +70,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "step": checkpoint.step,
         "task": checkpoint.task,
         "classes": list(checkpoint.classes),
+        "pooling": checkpoint.pooling,
         "persons": list(checkpoint.persons),
         "provenance": checkpoint.provenance,
     }
@@ -133,6 +137,7 @@ def _checkpoint(content: Mapping[str, Any], *, source: str) -> Checkpoint:
         step=content["step"],
         task=content["task"],
         classes=tuple(content["classes"]),
+        pooling=content.get("pooling"),
         persons=tuple(content["persons"]),
         provenance=content["provenance"],
     )

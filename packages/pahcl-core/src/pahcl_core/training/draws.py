@@ -57,6 +57,10 @@ class Purpose(IntEnum):
     HIDDEN = 12
     """Tokens that an encoder is not shown."""
 
+    TURN = 13
+    """Position 0: of a cycle among its recording's; 1, by a recording's first cycle, among its
+    unit's; 2, by a unit's first cycle, among all units."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:

@@ -1,50 +1,50 @@
 """From a model's cycles to patients, and from patients to scores."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor, nn
 
 from pahcl_core.data.collection import Subject
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.aggregation import mean_by, pool_any
-from pahcl_core.metrics.challenge2016 import macc
-from pahcl_core.metrics.challenge2022 import challenge_scores
-from pahcl_core.metrics.classification import Scores, classification_metrics
-from pahcl_core.metrics.pascal2011 import pascal_scores
+from pahcl_core.metrics.classification import Scores
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
+from pahcl_core.models.instance_pooling import Bags, InstancePooling
+from pahcl_core.training.assessment import answers_by_location
 from pahcl_core.training.machine import EncoderPass
 from pahcl_core.training.ranks import ALONE, Ranks
-from pahcl_core.training.run_directory import write_atomically
+from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
+from pahcl_core.training.units import Units, units_of
 from pahcl_core.training.windows import Windows, WindowSource, in_order
-from pahcl_track import Table
 
 _BATCH_SIZE = 256
 
 
-class CycleClassifier(nn.Module):
-    """An encoder and a classifier: windows to logits."""
+class UnitClassifier(nn.Module):
+    """An encoder, a pooling and a classifier: windows to logits."""
 
     def __init__(
         self,
         encoder: Encoder,
         classifier: Classifier,
         *,
+        pooling: InstancePooling | None = None,
         passes: EncoderPass | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
-        """Put the two together.
+        """Put them together.
 
         Args:
             encoder: Windows to embeddings.
             classifier: Embeddings to logits.
+            pooling: Embeddings of cycles to those of units; None if each cycle has its own say.
             passes: How windows go through the encoder, if not as they are.
             ranks: Each of which is given the windows of its share of a batch.
         """
@@ -53,14 +53,23 @@ class CycleClassifier(nn.Module):
         self.ranks = ranks
         self.encoder = encoder
         self.classifier = classifier
+        self.pooling = pooling
 
-    def forward(self, windows: Windows) -> Tensor:
-        """Logits of the whole batch, (batch, classes)."""
+    def embed(self, windows: Windows) -> Float[Tensor, "batch width"]:
+        """Embeddings of the whole batch's cycles."""
         if self.passes is None:
             embeddings = self.encoder(*windows)
         else:
             embeddings = self.passes(self.encoder, windows)
-        logits: Tensor = self.classifier(self.ranks.gather(embeddings.cycle))
+        return self.ranks.gather(embeddings.cycle)
+
+    def forward(self, windows: Windows, bags: Bags | None = None) -> Tensor:
+        """Logits of the whole batch's units; of its cycles where nothing is pooled."""
+        embedding = self.embed(windows)
+        if self.pooling is not None:
+            assert bags is not None, "what is pooled, and into what?"
+            embedding = self.pooling(embedding, bags).units
+        logits: Tensor = self.classifier(embedding)
         return logits
 
 
@@ -75,26 +84,102 @@ class Predictions:
     probabilities: Float64[np.ndarray, "patients classes"]
     num_recordings: Int64[np.ndarray, "patients"]
     num_cycles: Int64[np.ndarray, "patients"]
+    by_windows: Int64[np.ndarray, "patients"]
+    """How many of the recordings had no cycles, so that fixed windows stood for them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instances:
+    """What predictions rest on, one row for each cycle."""
+
+    cycle: Int64[np.ndarray, "cycles"]
+    """Its number in the `CycleSet`."""
+
+    weight: Float64[np.ndarray, "cycles"]
+    """Its share in what is said of its subject; they add up to 1 over a subject."""
+
+    probabilities: Float64[np.ndarray, "cycles classes"]
+    """What would be said of the subject if this were its only cycle."""
+
+
+class Scored(NamedTuple):
+    """What is said of patients, and what it rests on."""
+
+    predictions: Predictions
+    instances: Instances
 
 
 def predict(
-    model: CycleClassifier,
+    model: UnitClassifier,
     source: WindowSource,
     cycles: CycleSet,
     subjects: Sequence[Subject],
     task: Task,
-) -> Predictions:
-    """Probabilities for patients: the mean over a recording's cycles, then over recordings.
+) -> Scored:
+    """Probabilities for patients, from all cycles of all their recordings.
 
-    How recordings become a patient is the task's `pooling`. A subject without a single cycle,
-    whose recordings were all set aside, gets no row.
+    As the model pools them; if it does not, cycles vote: the mean over a recording's cycles, and
+    from recordings to patients by the task's `pooling`. A subject without a single cycle, whose
+    recordings were all set aside, gets no row. Leaves the model in evaluation mode.
     """
-    index = cycles.of_subjects([subject.subject_id for subject in subjects])
-    recording = cycles.recording[index]
-    rows, by_recording = mean_by(recording, cycle_probabilities(model, source, index))
-    owner = [cycles.recordings[row].subject_id for row in rows]
+    units = units_of(cycles, subjects)
+    model.eval()
+    with torch.no_grad():
+        embedding = torch.cat(
+            [
+                model.embed(source[model.ranks.share(batch)])
+                for batch in in_order(units.cycles, _BATCH_SIZE)
+            ]
+        )
+        alone = _probabilities(model.classifier(embedding))
+        if model.pooling is None:
+            return _voted(units, cycles, alone, task)
+        _, bags = units.bags(units.cycles, source.device)
+        pooled = model.pooling(embedding, bags)
+        probabilities = _probabilities(model.classifier(pooled.units))
+        weight = pooled.share(bags).double().cpu().numpy()
+    rows, count = np.unique(units.recording[units.cycles], return_counts=True)
+    predictions = _of_units(
+        units.subjects, units.unit[rows], probabilities, count, cycles.by_windows[rows], task
+    )
+    return Scored(predictions, Instances(cycle=units.cycles, weight=weight, probabilities=alone))
 
-    return of_patients(subjects, owner, by_recording, np.bincount(recording)[rows], task)
+
+def _probabilities(logits: Float[Tensor, "rows classes"]) -> Float64[np.ndarray, "rows classes"]:
+    result: Float64[np.ndarray, "rows classes"] = logits.double().softmax(dim=1).cpu().numpy()
+    return result
+
+
+def _voted(
+    units: Units, cycles: CycleSet, alone: Float64[np.ndarray, "cycles classes"], task: Task
+) -> Scored:
+    """Cycles, each by itself, vote."""
+    recording = units.recording[units.cycles]
+    rows, by_recording = mean_by(recording, alone)
+    owner = [cycles.recordings[row].subject_id for row in rows]
+    count = np.bincount(recording)[rows]
+    predictions = of_patients(
+        units.subjects, owner, by_recording, count, cycles.by_windows[rows], task
+    )
+    share = _recording_shares(units.unit[rows], by_recording, task) / count
+    weight = share[np.searchsorted(rows, recording)]
+    return Scored(predictions, Instances(cycle=units.cycles, weight=weight, probabilities=alone))
+
+
+def _recording_shares(
+    unit: Int64[np.ndarray, "recordings"],
+    by_recording: Float64[np.ndarray, "recordings classes"],
+    task: Task,
+) -> Float64[np.ndarray, "recordings"]:
+    """What each recording counts for: the same, or all where it alone makes a patient positive."""
+    share = np.zeros(len(unit))
+    for number in np.unique(unit):
+        own = np.flatnonzero(unit == number)
+        if task.pooling == "any":
+            share[own[by_recording[own, task.class_index(task.positive)].argmax()]] = 1.0
+        else:
+            share[own] = 1.0 / len(own)
+    return share
 
 
 def of_patients(
@@ -102,6 +187,7 @@ def of_patients(
     owner: Sequence[str],
     by_recording: Float64[np.ndarray, "recordings classes"],
     num_cycles: Int64[np.ndarray, "recordings"],
+    by_windows: Bool[np.ndarray, "recordings"],
     task: Task,
 ) -> Predictions:
     """From recordings to patients, as the task's `pooling` has it.
@@ -111,130 +197,78 @@ def of_patients(
         owner: Subject number of each recording.
         by_recording: Probabilities.
         num_cycles: Of each recording, that they come from.
+        by_windows: Whether they are of fixed windows.
         task: Which has the classes.
     """
-    owners = np.array(owner)
     heard = [subject for subject in subjects if subject.subject_id in set(owner)]
+    place = {subject.subject_id: number for number, subject in enumerate(heard)}
+    unit = np.array([place.get(one, -1) for one in owner], dtype=np.int64)
+    asked = unit >= 0
     probabilities = np.empty((len(heard), len(task.classes)))
-    num_recordings = np.empty(len(heard), dtype=np.int64)
-    of_subject = np.empty(len(heard), dtype=np.int64)
-    for position, subject in enumerate(heard):
-        own = owners == subject.subject_id
+    for number in range(len(heard)):
+        own = by_recording[unit == number]
         if task.pooling == "any":
-            positive = task.class_index(task.positive)
-            probabilities[position] = pool_any(by_recording[own], positive=positive)
+            probabilities[number] = pool_any(own, positive=task.class_index(task.positive))
         else:
-            probabilities[position] = by_recording[own].mean(axis=0)
-        num_recordings[position] = own.sum()
-        of_subject[position] = num_cycles[own].sum()
+            probabilities[number] = own.mean(axis=0)
+    return _of_units(
+        tuple(heard), unit[asked], probabilities, num_cycles[asked], by_windows[asked], task
+    )
+
+
+def _of_units(
+    subjects: tuple[Subject, ...],
+    unit: Int64[np.ndarray, "recordings"],
+    probabilities: Float64[np.ndarray, "patients classes"],
+    num_cycles: Int64[np.ndarray, "recordings"],
+    by_windows: Bool[np.ndarray, "recordings"],
+    task: Task,
+) -> Predictions:
+    """What is said of these subjects, and from how much; `unit` says whose a recording is."""
+    num_recordings, cycles_of, windows_of = (
+        np.bincount(unit, weights=counted, minlength=len(subjects)).astype(np.int64)
+        for counted in (None, num_cycles, by_windows)
+    )
     return Predictions(
-        subjects=tuple(heard),
+        subjects=subjects,
         labels=np.array(
-            [task.class_index(subject.labels[task.label]) for subject in heard], dtype=np.int64
+            [task.class_index(subject.labels[task.label]) for subject in subjects], dtype=np.int64
         ),
         probabilities=probabilities,
         num_recordings=num_recordings,
-        num_cycles=of_subject,
+        num_cycles=cycles_of,
+        by_windows=windows_of,
     )
 
 
-def cycle_probabilities(
-    model: CycleClassifier, source: WindowSource, index: Int64[np.ndarray, "cycles"]
-) -> Float64[np.ndarray, "cycles classes"]:
-    """Class probabilities of single cycles; leaves the model in evaluation mode."""
-    model.eval()
-    with torch.no_grad():
-        batches = [
-            model(source[model.ranks.share(batch)]).double().softmax(dim=1).cpu().numpy()
-            for batch in in_order(index, _BATCH_SIZE)
-        ]
-    return np.concatenate(batches)
+def answers_of(predictions: Predictions, task: Task) -> Answers:
+    """The same as arrays, with what the collection tells of each unit."""
+    subjects = predictions.subjects
+    return Answers(
+        ids=tuple(subject.subject_id for subject in subjects),
+        persons=tuple(subject.person_id for subject in subjects),
+        labels=predictions.labels,
+        probabilities=predictions.probabilities,
+        attributes={
+            name: tuple(one.attributes.get(name, one.labels.get(name, "")) for one in subjects)
+            for name in ATTRIBUTES.get(task.collection, ())
+        },
+    )
+
+
+def heard_at(scored: Scored, cycles: CycleSet, task: Task) -> dict[str, Answers]:
+    """What would be said of patients from the cycles of one location alone, by location."""
+    numbers = cycles.recording[scored.instances.cycle]
+    recordings = [cycles.recordings[number] for number in numbers]
+    return answers_by_location(
+        answers_of(scored.predictions, task),
+        [recording.subject_id for recording in recordings],
+        [recording.recording_id for recording in recordings],
+        [recording.location or "" for recording in recordings],
+        scored.instances.probabilities,
+    )
 
 
 def score(predictions: Predictions, task: Task) -> Scores:
-    """Every metric of a task over its units, and those of the challenge it comes from.
-
-    `loss` is the mean negative log-probability of the true class, in nats.
-    """
-    scores = classification_metrics(
-        predictions.labels,
-        predictions.probabilities,
-        class_names=task.classes,
-        positive=task.positive,
-    )
-    official = _official_scores(predictions, task)
-    true = predictions.probabilities[np.arange(len(predictions.labels)), predictions.labels]
-    loss = float(-np.log(np.maximum(true, np.finfo(float).tiny)).mean())
-    return Scores(
-        values={"loss": loss, **scores.values, **official.values},
-        undefined={**scores.undefined, **official.undefined},
-    )
-
-
-def _official_scores(predictions: Predictions, task: Task) -> Scores:
-    """Those of the challenge that the collection comes from."""
-    predicted = predictions.probabilities.argmax(axis=1).astype(np.int64)
-    if task.collection == "circor":
-        found = challenge_scores(task.label, predictions.labels, predicted, task.classes)
-        return Scores(values=found)
-    if task.collection == "pascal":
-        return pascal_scores(predictions.labels, predicted, task.classes, normal="normal")
-    abnormal = task.class_index("abnormal")
-    true, said = predictions.labels == abnormal, predicted == abnormal
-    good = np.array([s.labels.get("quality") == "good" for s in predictions.subjects], dtype=bool)
-    if true.all() or not true.any():
-        only = "abnormal" if true.all() else "normal"
-        return Scores(values={}, undefined={"macc": f"everything is {only}"})
-    return Scores(values={"macc": macc(true, said, ~said, good)})
-
-
-def prediction_table(predictions: Predictions, task: Task) -> Table:
-    """What was said of each unit, for a tracker."""
-    rows: list[list[str | float]] = []
-    for subject, row in zip(predictions.subjects, predictions.probabilities, strict=True):
-        said = task.classes[int(row.argmax())]
-        rows.append([subject.subject_id, subject.labels[task.label], said, *row.tolist()])
-    columns = ["subject_id", "label", "prediction", *(f"p_{name}" for name in task.classes)]
-    return Table(columns=columns, rows=rows)
-
-
-def confusion_table(predictions: Predictions, task: Task) -> Table:
-    """How many units of each class were said to be of which."""
-    counts = np.zeros((len(task.classes), len(task.classes)), dtype=np.int64)
-    np.add.at(counts, (predictions.labels, predictions.probabilities.argmax(axis=1)), 1)
-    rows: list[list[str | int]] = [
-        [name, *map(int, row)] for name, row in zip(task.classes, counts, strict=True)
-    ]
-    return Table(columns=["label", *(f"predicted_{name}" for name in task.classes)], rows=rows)
-
-
-def write_predictions(path: Path, splits: Mapping[str, Predictions], task: Task) -> None:
-    """Write `predictions.csv`: one row per unit, every digit of the probabilities.
-
-    Whoever computes the metrics again from this file gets the same numbers.
-    """
-    columns = ["subject_id", "person_id", "split", "label", "prediction"]
-    columns += [f"p_{name}" for name in task.classes]
-    columns += ["num_recordings", "num_cycles"]
-
-    def write(scratch: Path) -> None:
-        with scratch.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(columns)
-            for split, predictions in splits.items():
-                for row, subject in enumerate(predictions.subjects):
-                    probabilities = predictions.probabilities[row]
-                    writer.writerow(
-                        [
-                            subject.subject_id,
-                            subject.person_id,
-                            split,
-                            subject.labels[task.label],
-                            task.classes[int(probabilities.argmax())],
-                            *(repr(float(p)) for p in probabilities),
-                            predictions.num_recordings[row],
-                            predictions.num_cycles[row],
-                        ]
-                    )
-
-    write_atomically(path, write)
+    """Every metric of a task over its units; see `score_answers`."""
+    return score_answers(answers_of(predictions, task), task)

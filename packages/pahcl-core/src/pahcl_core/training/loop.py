@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,14 +21,15 @@ from pahcl_core.training.optimisation import Optimiser, OptimiserConfig
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.reporting import histograms
 from pahcl_core.training.resumption import (
-    STATE,
     TrainingState,
     data_digest,
     random_state,
     restore,
     save_state,
 )
+from pahcl_core.training.run_directory import STATE
 from pahcl_core.training.settings import ScheduleConfig
+from pahcl_core.training.units import UnitDraws
 from pahcl_core.training.windows import Mix, batches, epoch_of, num_batches
 from pahcl_track import Outcome, Run, Tracker, Value
 
@@ -134,6 +135,7 @@ def train(
     progress: Progress,
     state: TrainingState | None = None,
     mix: Mix | None = None,
+    units: UnitDraws | None = None,
     ranks: Ranks = ALONE,
     scaler: torch.amp.GradScaler | None = None,
 ) -> Trained:
@@ -150,6 +152,7 @@ def train(
         state: Where an earlier training of the same settings stood; this one goes on from there,
             and ends with the same bits as one that was never interrupted.
         mix: What share of an epoch is of which collection, if not as they come.
+        units: Batches of whole units instead of batches of cycles.
         ranks: The processes that train together. All call this, the first alone writes; a training
             goes on with the same bits on as many ranks, and with nearly the same on others.
         scaler: Of the loss, where gradients are in half precision.
@@ -162,7 +165,7 @@ def train(
         learner.encoder,
         learner.heads,
         optimiser,
-        num_steps=schedule.epochs * _steps_per_epoch(learner, schedule),
+        num_steps=schedule.epochs * _steps_per_epoch(learner, schedule, units),
         ranks=ranks,
         scaler=scaler,
     )
@@ -186,16 +189,13 @@ def train(
         if schedule.patience and best_epoch and epoch - 1 - best_epoch >= schedule.patience:
             log.info("no epoch was better than %d for %d epochs", best_epoch, schedule.patience)
             break
-        drawn = epoch_of(
-            learner.cycles,
-            learner.train_cycles,
-            per_recording=schedule.cycles_per_recording,
-            rng=np.random.default_rng([seed, epoch]),
-            mix=mix,
-        )
+        if units is None:
+            cut = _batches(learner, schedule, [seed, epoch], mix)
+        else:
+            cut = units.batches(epoch)
         ranks.align(learner.encoder, learner.heads)
         learner.begin_epoch(epoch)
-        step = _train_epoch(learner, descent, drawn, schedule, step, tracker, progress, ranks)
+        step = _train_epoch(learner, descent, cut, schedule, step, tracker, progress, ranks)
         scores = learner.train_scores()
         if ranks.first:  # the others hear of it
             _require_number(scores, "train/loss", epoch, optimiser)
@@ -233,19 +233,32 @@ def train(
     return Trained(best_epoch=best_epoch, best_val=best_val, step=step)
 
 
+def _batches(
+    learner: Learner, schedule: ScheduleConfig, seed: list[int], mix: Mix | None
+) -> Sequence[Int64[np.ndarray, "_"]]:
+    """Of cycles, each by itself."""
+    drawn = epoch_of(
+        learner.cycles,
+        learner.train_cycles,
+        per_recording=schedule.cycles_per_recording,
+        rng=np.random.default_rng(seed),
+        mix=mix,
+    )
+    return batches(drawn, schedule.batch_size)
+
+
 def _train_epoch(
     learner: Learner,
     descent: Optimiser,
-    drawn: Int64[np.ndarray, "cycles"],
+    cut: Sequence[Int64[np.ndarray, "_"]],
     schedule: ScheduleConfig,
     step: int,
     tracker: Tracker,
     progress: Progress,
     ranks: Ranks,
 ) -> int:
-    """One pass over the cycles drawn; returns the step it ended at."""
+    """One pass over the batches; returns the step it ended at."""
     num_cycles, started = 0, time.perf_counter()
-    cut = batches(drawn, schedule.batch_size)
     for batch in progress(cut, len(cut)):
         loss = learner.loss(batch)
         step += 1
@@ -286,7 +299,9 @@ def _distributions(learner: Learner) -> dict[str, Value]:
     }
 
 
-def _steps_per_epoch(learner: Learner, schedule: ScheduleConfig) -> int:
+def _steps_per_epoch(learner: Learner, schedule: ScheduleConfig, units: UnitDraws | None) -> int:
+    if units is not None:
+        return units.num_batches
     per_recording = np.bincount(learner.cycles.recording[learner.train_cycles])
     drawn = int(np.minimum(per_recording, schedule.cycles_per_recording).sum())
     return num_batches(drawn, schedule.batch_size)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pahcl_core.data.collection import Collection, Problem, Subject
-from pahcl_core.data.cycle_set import CycleSet
+from pahcl_core.data.cycle_set import CycleSet, with_windows
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.readers import READERS, collection_of
 from pahcl_core.data.split_files import read_split
@@ -50,6 +50,8 @@ class Cohort:
 def read_cohort(config: FinetuneConfig, progress: Progress) -> Cohort:
     """Read, segment and split the collection of a task; who has no label of it is left out.
 
+    A recording that cannot be segmented is shown in windows as long as the encoder's.
+
     The split depends on the persons, their labels, the fractions and the seed alone, not on the
     task: pretraining and every fine-tuning with the same seed leave the same persons out.
 
@@ -61,7 +63,12 @@ def read_cohort(config: FinetuneConfig, progress: Progress) -> Cohort:
     collection, split = read_people(name, config.data_dir, config)
     cohort = segmented(collection, split, config, progress)
     labelled = _labelled(collection, READERS[name].labels)
-    cohort = replace(cohort, collection=labelled, split=_among(labelled.subjects, split))
+    cohort = replace(
+        cohort,
+        collection=labelled,
+        cycles=with_windows(cohort.cycles, config.encoder.window_s),
+        split=_among(labelled.subjects, split),
+    )
     tell(cohort)
     return cohort
 

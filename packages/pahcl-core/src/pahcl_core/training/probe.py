@@ -100,8 +100,10 @@ def linear_probe(
         probabilities[np.ix_(test, model.classes_)] = model.predict_proba(rows[test])
     subjects = [s for s in cohort.collection.subjects if s.labels.get(task.label) in task.classes]
     counts = np.bincount(cohort.cycles.recording, minlength=len(cohort.cycles.recordings))
+    heard = recordings[known]
+    windows = cohort.cycles.by_windows[heard]
     return of_patients(
-        subjects, owner, probabilities, counts[recordings[known]].astype(np.int64), task
+        subjects, owner, probabilities, counts[heard].astype(np.int64), windows, task
     )
 
 

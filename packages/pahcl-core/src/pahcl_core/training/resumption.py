@@ -20,10 +20,9 @@ from pahcl_core.errors import DataError, SettingError
 from pahcl_core.training.checkpoint import read_content, save_content
 from pahcl_core.training.optimisation import Optimiser
 from pahcl_core.training.ranks import ALONE, Ranks
-from pahcl_core.training.run_directory import METRICS, resumed_directory, run_directory
+from pahcl_core.training.run_directory import METRICS, STATE, resumed_directory, run_directory
 from pahcl_track import Run
 
-STATE = "resume.pt"
 _FORMAT = 2
 
 

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 LOG = "train.log"
 CONFIG = "config.toml"
 METRICS = "final_metrics.json"
+PREDICTIONS = "predictions.csv"
+STATE = "resume.pt"
+"""Where a training stands; there until all else of the run is."""
 
 _LOGGERS = ("pahcl_core", "pahcl_track")
 
@@ -141,7 +144,7 @@ def _in_use(path: Path) -> SettingError:
     )
 
 
-def _lock(stream: IO[str]) -> bool:
+def _lock(stream: IO[Any]) -> bool:
     """Keep others out of the file's directory; on Windows nobody is kept out."""
     if sys.platform != "win32":
         try:
@@ -149,6 +152,19 @@ def _lock(stream: IO[str]) -> bool:
         except OSError:
             return False
     return True
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether a process that lives is writing a run there; on Windows none is known of.
+
+    A run that begins in the same microseconds may be refused its directory for it.
+    """
+    try:
+        stream = (path / LOG).open("rb")
+    except OSError:
+        return False
+    with stream:
+        return not _lock(stream)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:

@@ -19,6 +19,7 @@ from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.optimisation import OptimiserConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Pooling = Literal["attention", "mean", "vote"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,7 @@ class ScheduleConfig:
     """Epochs without a better one after which to stop; 0 to go on to the end."""
 
     batch_size: int = 64
-    """Cycles in a step."""
+    """Cycles in a step; about so many where a step has whole patients."""
 
     cycles_per_recording: int = 8
     """Drawn anew from each recording in each epoch, so that long ones do not dominate."""
@@ -160,6 +161,15 @@ class FinetuneConfig(_Stored):
     shot_ratio: float = 0.1
     """That share; whole persons, at least one of each class."""
 
+    pooling: Pooling = "vote"
+    """How cycles become a recording, and recordings the patient that is scored. `attention`: a
+    weighted mean of embeddings, the weights learnt; `mean`: all weigh the same. Both are trained
+    on whole patients. `vote`: cycles are trained and asked one by one; their probabilities are
+    averaged in a recording, and recordings are put together as the task says."""
+
+    recordings_per_unit: int = 8
+    """Drawn anew from each patient in each epoch, where patients are trained on whole."""
+
     class_weight_power: float = 1.0
     """Rare classes weigh more in the loss, as their frequency to the minus this; 0 for not."""
 
@@ -179,6 +189,10 @@ class FinetuneConfig(_Stored):
         task_named(self.task)
         if not 0 < self.shot_ratio <= 1:
             raise ValueError(f"shot_ratio must lie in (0, 1], got {self.shot_ratio}")
+        if self.recordings_per_unit < 1:
+            raise ValueError(
+                f"recordings_per_unit must be at least 1, got {self.recordings_per_unit}"
+            )
         if self.class_weight_power < 0:
             raise ValueError(
                 f"class_weight_power must be at least 0, got {self.class_weight_power}"

@@ -1,0 +1,75 @@
+"""`pahcl baseline`."""
+
+from typing import Annotated
+
+import typer
+
+from pahcl_cli import options
+
+EPILOG = (
+    "Two more baselines are fine-tunings that start from nothing: the encoder itself, "
+    "`pahcl finetune TASK --data-dir DIR`, and a supervised residual network, "
+    "`pahcl finetune TASK --data-dir DIR --set encoder.name=resnet34_1d`."
+)
+
+
+def baseline(
+    features: Annotated[str, typer.Argument(help="log_mel, mfcc or phase_bands.")],
+    task: Annotated[str, typer.Argument(help="`pahcl tasks` lists them.")],
+    data_dir: options.DataDir = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="logistic or boosting.  [logistic]")
+    ] = None,
+    few_shot: options.FewShot = None,
+    shot_ratio: options.ShotRatio = None,
+    seed: options.Seed = None,
+    output_dir: options.OutputDir = None,
+    experiment_name: options.ExperimentName = None,
+    num_workers: options.NumWorkers = None,
+    config: options.ConfigFile = None,
+    settings: options.Set = None,
+    tracker: options.Trackers = None,
+    tracker_option: options.TrackerOptions = None,
+    project: options.Project = None,
+    entity: options.Entity = None,
+    group: options.Group = None,
+    tag: options.Tags = None,
+    notes: options.Notes = None,
+    wandb: options.Wandb = False,
+    strict_tracking: options.StrictTracking = None,
+) -> None:
+    """Score what a model must beat: simple features of a recording, and a simple classifier.
+
+    log_mel and mfcc are statistics over the whole recording; phase_bands is how loud each band is
+    in S1, systole, S2 and diastole. Persons are dealt out as by `pahcl finetune` with this seed.
+    """
+    from pahcl_cli.launch import run_baseline
+    from pahcl_cli.run_files import Layers
+    from pahcl_cli.tracking import Tracking
+
+    named = {
+        "features": features,
+        "task": task,
+        "data_dir": data_dir and str(data_dir),
+        "model": model,
+        "few_shot": few_shot,
+        "shot_ratio": shot_ratio,
+        "seed": seed,
+        "output_dir": output_dir and str(output_dir),
+        "experiment_name": experiment_name,
+        "num_workers": num_workers,
+    }
+    run_baseline(
+        Layers(file=config, overrides=settings or (), named=named),
+        Tracking(
+            trackers=tracker or (),
+            options=tracker_option or (),
+            project=project,
+            entity=entity,
+            group=group,
+            tags=tag or (),
+            notes=notes,
+            wandb=wandb,
+            strict=strict_tracking,
+        ),
+    )

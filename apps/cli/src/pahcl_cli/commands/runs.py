@@ -1,0 +1,149 @@
+"""`pahcl runs`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pahcl_core.errors import DataError, SettingError
+
+app = typer.Typer(help="What runs came to, and which is better.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Sort = Literal["name", "date", "metric", "task", "state", "seed"]
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command("list")
+def list_(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Runs lie here or below.  [outputs]")
+    ] = Path("outputs"),
+    task: Annotated[
+        str | None, typer.Option("--task", help="Of this task alone, or `pretrain`.")
+    ] = None,
+    metric: Annotated[
+        str, typer.Option("--metric", help="Shown of the test, such as weighted_accuracy.")
+    ] = "auroc",
+    sort: Annotated[
+        Sort, typer.Option("--sort", help="By what; the latest and the best come first.")
+    ] = "name",
+    as_json: Json = False,
+) -> None:
+    """List the runs in a folder: their task, how they stand, and their main figure."""
+    from pahcl_cli.runs_text import LOWER_IS_BETTER, list_as_dict, list_lines, shown_metric
+    from pahcl_core.evaluation.runs import RunSummary, list_runs
+
+    runs = [run for run in list_runs(directory) if task is None or run.task == task]
+    if task is not None and not runs:
+        from pahcl_core.data.tasks import task_named
+        from pahcl_core.evaluation.runs import PRETRAIN
+
+        if task != PRETRAIN:
+            task_named(task)  # refuses one that there is not
+
+    def place(run: RunSummary) -> tuple[bool, float | str]:
+        """Those without a value go last."""
+        if sort == "date":
+            return run.begun_s is None, -(run.begun_s or 0.0)
+        if sort == "seed":
+            return run.seed is None, run.seed or 0
+        if sort == "metric":
+            value = run.metric(shown_metric(run, metric))[0]
+            lower = shown_metric(run, metric).partition("_")[2] in LOWER_IS_BETTER
+            return value is None, (value or 0.0) * (1 if lower else -1)
+        text = {"name": run.name, "task": run.task, "state": run.state}[sort]
+        return text is None, text or ""
+
+    runs.sort(key=place)
+    if as_json:
+        typer.echo(json.dumps({"runs": [list_as_dict(run, metric) for run in runs]}, indent=2))
+    elif runs:
+        typer.echo("\n".join(list_lines(runs, metric)))
+    else:
+        typer.echo(f"no runs in {directory}" + (f" of {task}" if task else ""))
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="A run's directory.")],
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Also compute its metrics again from predictions.csv."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one run in full: metrics with intervals, classes, calibration, subgroups, settings."""
+    from pahcl_cli.runs_text import list_as_dict, show_lines
+    from pahcl_core.evaluation.runs import read_run
+
+    if not run.is_dir():
+        raise DataError(f"{run}: there is no such run")
+    found = read_run(run)
+    if found.state == "damaged":
+        raise DataError(found.reason)
+    shown = {
+        **list_as_dict(found, "auroc"),
+        "metrics": dict(found.metrics),
+        "config": dict(found.config),
+    }
+    lines = list(show_lines(found))
+    if check:
+        from pahcl_core.evaluation.run_results import read_result, recomputed
+
+        again = recomputed(read_result(run))
+        shown["recomputed"] = {"equal": again.num_equal, "differing": dict(again.differing)}
+        lines += ["", f"{again.num_equal} figures follow from predictions.csv to the bit"]
+        lines += [f"  {name}: {was} written, {now} now" for name, (was, now) in
+                  again.differing.items()]  # fmt: skip
+    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))
+    if check and again.differing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.")],
+    by: Annotated[
+        Literal["settings", "group", "run"],
+        typer.Option(
+            "--by",
+            help="Which runs are of one method: those whose settings agree but for the seed and "
+            "the split's file, those of one group, or each by itself.",
+        ),
+    ] = "settings",
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="May be repeated.  [those of the task]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the first run, or the first method, with each of the others, person by person."""
+    from pahcl_cli.runs_text import comparison_lines
+    from pahcl_core.evaluation.comparison import compare as compare_methods
+    from pahcl_core.evaluation.methods import methods_of
+    from pahcl_core.evaluation.run_results import read_result
+
+    if len({path.resolve() for path in runs}) < len(runs):
+        raise SettingError("a run is given twice; it cannot be compared with itself")
+    methods = methods_of([read_result(run) for run in runs], by)
+    if len(methods) < 2:
+        if len(runs) < 2:
+            raise SettingError("one run cannot be compared; give at least two")
+        raise SettingError(
+            f"all {len(runs)} runs are of one method by {by}; compare them with --by run"
+        )
+    found = [compare_methods(methods[0], other, names=metric).as_dict() for other in methods[1:]]
+    if as_json:
+        typer.echo(json.dumps({"comparisons": found}, indent=2, ensure_ascii=False))
+        return
+    for number, one in enumerate(found):
+        typer.echo("\n".join([*([""] if number else []), *comparison_lines(one)]))
+    if len(found) > 1:
+        typer.echo(
+            "\neach p is of one comparison by one metric; none is corrected for their number"
+        )

@@ -1,0 +1,274 @@
+"""Runs and comparisons in words and tables, for a terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pahcl_core.evaluation.runs import PRETRAIN, RunSummary
+
+LOWER_IS_BETTER = frozenset(("loss", "cost"))
+"""Metrics whose smallest value is the best."""
+
+
+def shown_metric(run: RunSummary, metric: str) -> str:
+    """Which figure of a run stands for it: of a pretraining there is only the loss."""
+    return "val_loss" if run.task == PRETRAIN else f"test_{metric}"
+
+
+def list_as_dict(run: RunSummary, metric: str) -> dict[str, Any]:
+    """One run of a list, for JSON."""
+    name = shown_metric(run, metric)
+    value, low, high = run.metric(name)
+    return {
+        "name": run.name,
+        "directory": str(run.directory),
+        "task": run.task,
+        "kind": run.kind,
+        "state": run.state,
+        "reason": run.reason or None,
+        "seed": run.seed,
+        "metric": {"name": name, "value": value, "low": low, "high": high},
+        "begun": None if run.begun_s is None else _when(run.begun_s, "seconds"),
+        "group": run.group,
+        "tags": list(run.tags),
+    }
+
+
+def list_lines(runs: Sequence[RunSummary], metric: str) -> list[str]:
+    """A table, and what is wrong with whom."""
+    rows = [
+        [
+            run.name,
+            run.task or "",
+            "" if run.kind in (run.task, "finetune", None) else run.kind or "",
+            run.state,
+            "" if run.seed is None else str(run.seed),
+            _figure(run, shown_metric(run, metric)),
+            "" if run.begun_s is None else _when(run.begun_s, "minutes"),
+            ", ".join(filter(None, (run.group, *run.tags))),
+        ]
+        for run in runs
+    ]
+    heads = ["run", "task", "kind", "state", "seed", metric, "begun (UTC)", "group, tags"]
+    reasons = [f"{run.name}: {run.state}: {run.reason}" for run in runs if run.reason]
+    return [*table(heads, rows), *([""] if reasons else []), *reasons]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns under their heads; one that is empty throughout is left out."""
+    columns = [
+        (head, cells) for head, *cells in zip(heads, *rows, strict=True) if any(cells) or not rows
+    ]
+    widths = [max(map(len, (head, *cells))) for head, cells in columns]
+    lines = [[head for head, _ in columns]]
+    lines += [[cells[row] for _, cells in columns] for row in range(len(rows))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def show_lines(run: RunSummary) -> Iterator[str]:
+    """Everything that a run's small files say."""
+    yield f"{run.directory}: {run.state}" + (f": {run.reason}" if run.reason else "")
+    begun = "" if run.begun_s is None else f", begun {_when(run.begun_s, 'minutes')} UTC"
+    seed = "" if run.seed is None else f", seed {run.seed}"
+    yield f"{run.kind or 'run'} of {run.task or 'no task'}{seed}{begun}"
+    if run.group or run.tags:
+        yield f"group {run.group or '–'}, tags {', '.join(run.tags) or '–'}"
+    metrics = run.metrics
+    if metrics:
+        yield from _metric_lines(run)
+        yield from _class_lines(metrics)
+        yield from _calibration_lines(metrics)
+        yield from _subgroup_lines(metrics)
+    if run.config:
+        yield ""
+        yield "settings"
+        yield from (f"  {key} = {value}" for key, value in _flat(run.config, ""))
+
+
+def _metric_lines(run: RunSummary) -> Iterator[str]:
+    metrics = run.metrics
+    counts = metrics.get("n")
+    if isinstance(counts, Mapping):
+        sides = ", ".join(f"{num} {split}" for split, num in counts.items())
+        yield f"{metrics.get('provenance', '')} data; {metrics.get('unit', 'unit')}s: {sides}"
+    if seen := metrics.get("test_persons_seen_in_pretraining"):
+        yield f"the encoder was pretrained on {seen} of the persons tested on"
+    undefined = metrics.get("undefined")
+    reasons = undefined if isinstance(undefined, Mapping) else {}
+    rows = []
+    for name in [key.removeprefix("val_") for key in metrics if key.startswith("val_")]:
+        cells = [
+            f"undefined: {reasons.get(key, '')}" if key in reasons else _figure(run, key)
+            for key in (f"val_{name}", f"test_{name}")
+        ]
+        if any(cells):
+            rows.append([name, *cells])
+    if rows:
+        yield ""
+        yield from table(["metric", "validation", "test"], rows)
+
+
+def _class_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
+    of_test = _section(metrics, "classes", "test")
+    counts = metrics.get("confusion_matrix")
+    matrix = counts.get("test") if isinstance(counts, Mapping) else None
+    if not of_test or not isinstance(matrix, list):
+        return
+    yield ""
+    heads = ["test class", "n", "recall", "precision", "F1", *(f"said {name}" for name in of_test)]
+    rows = [
+        [name, str(row["num"]), *(_number(row[key]) for key in ("recall", "precision", "f1")),
+         *map(str, said)]
+        for (name, row), said in zip(of_test.items(), matrix, strict=True)
+    ]  # fmt: skip
+    yield from table(heads, rows)
+
+
+def _calibration_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
+    found = metrics.get("calibration")
+    test = _section(metrics, "calibration", "test")
+    if not isinstance(found, Mapping) or not test:
+        return
+    yield ""
+    yield f"calibration of the test: ECE {_number(test['ece'])}, Brier {_number(test['brier'])}"
+    temperature = found.get("temperature")
+    scaled = found.get("test_at_temperature")
+    if temperature is None:
+        yield f"  no temperature: {found.get('temperature_undefined', '')}"
+    elif isinstance(scaled, Mapping):
+        yield (
+            f"  at the temperature of the validation units, {temperature:.3g}: "
+            f"ECE {_number(scaled['ece'])}, Brier {_number(scaled['brier'])}"
+        )
+
+
+def _subgroup_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
+    found = metrics.get("subgroups")
+    for attribute, groups in found.items() if isinstance(found, Mapping) else ():
+        rows, names = [], dict.fromkeys(n for one in groups.values() for n in one["metrics"])
+        reasons: dict[str, None] = {}
+        for group, one in groups.items():
+            cells = []
+            for name in names:
+                figure = one["metrics"][name]
+                if figure["value"] is None:
+                    reasons[f"  {group}: no {name}: {figure['undefined']}"] = None
+                cells.append(_with_ends(figure["value"], figure["low"], figure["high"]) or "–")
+            rows.append([group, str(one["n"]), *cells])
+        yield ""
+        yield from table([attribute, "n", *names], rows)
+        yield from reasons
+
+
+def _section(metrics: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    found: Any = metrics
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _figure(run: RunSummary, name: str) -> str:
+    shown = _with_ends(*run.metric(name))
+    return f"loss {shown}" if shown and name == "val_loss" and run.task == PRETRAIN else shown
+
+
+def _with_ends(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return ""
+    if low is None or high is None:
+        return _number(value)
+    return f"{_number(value)} ({_number(low)} to {_number(high)})"
+
+
+def _number(value: float | None) -> str:
+    """Three digits after the point; a cost in dollars has none."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3f}"
+
+
+def _signed(value: float) -> str:
+    return f"{'−' if value < 0 else '+'}{_number(abs(value))}"
+
+
+def _when(seconds: float, precision: str) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(sep=" " if precision == "minutes" else "T", timespec=precision)[
+        : 16 if precision == "minutes" else None
+    ]
+
+
+def comparison_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Two methods, as `MethodComparison.as_dict` has them."""
+    first, second, pairs = found["first"], found["second"], found["pairs"]
+    runs = "1 pair of runs" if len(pairs) == 1 else f"{len(pairs)} pairs of runs"
+    yield (
+        f"{found['task']}: {first} against {second}, {runs}, {found['n_persons']} test persons"
+        + ("" if found["one_test_set"] else f" in {len(pairs)} test sets")
+    )
+    if found["unpaired_runs"]:
+        yield f"  left out, because no run of the other has the seed: {found['unpaired_runs']}"
+    for pair in pairs:
+        only = (pair["n_persons_only_in_first"], pair["n_persons_only_in_second"])
+        if any(only):
+            yield (
+                f"  {pair['first']} and {pair['second']}: compared on the {pair['n_persons']} test "
+                f"persons they share; {only[0]} and {only[1]} are in one alone"
+            )
+    rows, reasons = [], []
+    for name, one in found["metrics"].items():
+        test = one["bootstrap"]
+        others = []
+        for kind in ("delong", "mcnemar", "wilcoxon", "corrected_t"):
+            if kind in one:
+                p, why = one[kind]["p"], one[kind]["undefined"]
+                others.append(f"{_TESTS[kind]} {'–' if p is None else _p(p)}")
+                if p is None:
+                    reasons.append(f"  {name}: {_TESTS[kind]}: {why}")
+        if test["undefined"]:
+            reasons.append(f"  {name}: {test['undefined']}")
+        rows.append(
+            [
+                name + (" ↓" if name in LOWER_IS_BETTER else ""),
+                "–" if test["difference"] is None else _signed(test["difference"]),
+                "–"
+                if test["low"] is None
+                else f"{_signed(test['low'])} to {_signed(test['high'])}",
+                "–" if test["p"] is None else _p(test["p"]),
+                _number(one["first"]),
+                _number(one["second"]),
+                ", ".join(others),
+            ]
+        )
+    yield from table(
+        ["metric", "difference", "95 % over persons", "p", first, second, "other tests, p"], rows
+    )
+    yield from reasons
+    if pairs[0]["n_units"] > pairs[0]["n_persons"] and len(pairs) == 1:
+        yield (
+            f"  DeLong and McNemar take the {pairs[0]['n_units']} units to be of as many persons; "
+            f"they are of {pairs[0]['n_persons']}"
+        )
+
+
+_TESTS = {
+    "delong": "DeLong",
+    "mcnemar": "McNemar",
+    "wilcoxon": "Wilcoxon over runs",
+    "corrected_t": "corrected t over runs",
+}
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,219 @@
+"""A baseline as a run: read, learn, score on persons not seen, written down as a fine-tuning is.
+
+Recordings are learnt one by one, each with its own label; a patient follows from their recordings
+as the task has it (`data.tasks`). With the same seed the persons trained on, validated and tested
+on are those of a fine-tuning, so that the two can be compared person by person.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pahcl_core.baselines.classifiers import Fitted, fit
+from pahcl_core.baselines.features import recording_features
+from pahcl_core.baselines.settings import BaselineConfig
+from pahcl_core.config import to_dict, write_toml
+from pahcl_core.data.preparation import Progress
+from pahcl_core.data.split_files import write_split
+from pahcl_core.data.splits import few_shot
+from pahcl_core.data.tasks import Task, task_named
+from pahcl_core.errors import DataError
+from pahcl_core.metrics.classification import Scores
+from pahcl_core.training.assessment import assess
+from pahcl_core.training.evaluation import Predictions, answers_of, score
+from pahcl_core.training.loop import reported
+from pahcl_core.training.people import Cohort, read_cohort
+from pahcl_core.training.prediction_files import (
+    confusion_table,
+    prediction_table,
+    write_predictions,
+)
+from pahcl_core.training.reporting import Guarded
+from pahcl_core.training.rows import labelled_rows, said_of_patients
+from pahcl_core.training.run_directory import (
+    CONFIG,
+    METRICS,
+    PREDICTIONS,
+    run_directory,
+    write_json,
+)
+from pahcl_core.training.versions import versions
+from pahcl_track import Run, Tracker, Value
+
+log = logging.getLogger(__name__)
+
+SPLITS = "splits.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaselineResult:
+    """What a baseline came to."""
+
+    directory: Path
+    metrics: Mapping[str, Any]
+    """The content of `final_metrics.json`."""
+
+
+def describe_baseline(config: BaselineConfig, /, **fields: Any) -> Run:  # noqa: ANN401
+    """The run as a tracker is told of it; `fields` are further ones of `Run`."""
+    settled = {
+        "name": config.name,
+        "directory": config.output_dir / config.name,
+        "job_type": "baseline",
+        "config": to_dict(config),
+    }
+    return Run(**{**settled, **fields})
+
+
+def baseline(
+    config: BaselineConfig,
+    *,
+    tracker: Tracker,
+    run: Run | None = None,
+    progress: Progress = lambda items, total: items,
+) -> BaselineResult:
+    """Fit a classifier of a task to simple features, and score it on persons it has not seen.
+
+    Writes to `run.directory`: `config.toml`, `splits.json`, `train.log`, `predictions.csv`,
+    `final_metrics.json`.
+
+    Args:
+        config: Everything that changes the result.
+        tracker: Told of the run; whatever it raises, the run goes on.
+        run: What the tracker is told of the run; by default what `config` says.
+        progress: Shown the recordings as they are read.
+
+    Raises:
+        DataError: If the data cannot be used.
+        SettingError: If the run's directory cannot be written to.
+    """
+    run = run or describe_baseline(config)
+    tracker = Guarded(tracker)
+    with run_directory(run.directory) as directory:
+        write_toml(directory / CONFIG, {**run.config, **to_dict(config)})
+        cohort = read_cohort(config.as_finetune, progress)
+        task = task_named(config.task)
+        write_split(directory / SPLITS, cohort.split)
+        with reported(run, tracker) as summary:
+            tracker.save(directory / CONFIG, kind="config")
+            tracker.save(directory / SPLITS, kind="split")
+            model, predictions = learnt(config, cohort, task)
+            scores = {name: score(one, task) for name, one in predictions.items()}
+            metrics = _final_metrics(config, cohort, model, predictions, scores) | assess(
+                {name: answers_of(one, task) for name, one in predictions.items()}, task
+            )
+            tracker.log(_told(predictions["test"], scores, task), step=0)
+            summary.update({n: v for n, v in _named(scores).items() if not n.startswith("train/")})
+            write_predictions(directory / PREDICTIONS, predictions, task)
+            write_json(directory / METRICS, metrics)
+            tracker.save(directory / PREDICTIONS, kind="predictions")
+            tracker.save(directory / METRICS, kind="metrics")
+    return BaselineResult(directory=directory, metrics=metrics)
+
+
+def learnt(
+    config: BaselineConfig, cohort: Cohort, task: Task
+) -> tuple[Fitted, dict[str, Predictions]]:
+    """The classifier, and what it says of everyone by split: `train`, `val` and `test`.
+
+    Raises:
+        DataError: If the training recordings have one class alone.
+    """
+    heard, rows = recording_features(cohort.cycles, config.features, config.spectrum, config.signal)
+    train_ids = _train_ids(config, cohort, task)
+    known = labelled_rows(heard, cohort, task)
+    owner = [cohort.cycles.recordings[number].subject_id for number in heard[known.place]]
+    own = np.isin(owner, train_ids)
+    if len(np.unique(known.labels[own])) < 2:
+        raise DataError(
+            f"{cohort.collection.root}: all training recordings are alike in {task.label}; there "
+            "is nothing to tell apart"
+        )
+    model = fit(
+        config.model,
+        rows[known.place[own]],
+        known.labels[own],
+        known.persons[own],
+        num_classes=len(task.classes),
+        seed=config.seed,
+    )
+    said = model.probabilities(rows)
+    sides = {**cohort.by_name, "train": train_ids}
+    return model, {
+        side: said_of_patients(cohort.subjects(ids), heard, said, cohort, task)
+        for side, ids in sides.items()
+    }
+
+
+def _train_ids(config: BaselineConfig, cohort: Cohort, task: Task) -> tuple[str, ...]:
+    if not config.few_shot:
+        return tuple(cohort.split.train)
+    taken = few_shot(
+        cohort.collection.subjects,
+        cohort.split.train,
+        label=task.label,
+        ratio=config.shot_ratio,
+        seed=config.seed,
+    )
+    log.info(
+        "few-shot: %d of %d training persons",
+        len(cohort.persons(taken)), len(cohort.persons(cohort.split.train)),
+    )  # fmt: skip
+    return taken
+
+
+def _named(scores: Mapping[str, Scores]) -> dict[str, float]:
+    return {f"{split}/{n}": v for split, one in scores.items() for n, v in one.values.items()}
+
+
+def _told(test: Predictions, scores: Mapping[str, Scores], task: Task) -> dict[str, Value]:
+    """What a tracker is told once."""
+    return {
+        "test/predictions": prediction_table(test, task),
+        "test/confusion_matrix": confusion_table(test, task),
+        **_named(scores),
+    }
+
+
+def _final_metrics(
+    config: BaselineConfig,
+    cohort: Cohort,
+    model: Fitted,
+    predictions: Mapping[str, Predictions],
+    scores: Mapping[str, Scores],
+) -> dict[str, Any]:
+    """The content of `final_metrics.json`, by the names that a fine-tuning gives."""
+    task = task_named(config.task)
+    values: dict[str, float | None] = {}
+    undefined: dict[str, str] = {}
+    for split in ("val", "test"):
+        values |= {f"{split}_{name}": value for name, value in scores[split].values.items()}
+        values |= {f"{split}_{name}": None for name in scores[split].undefined}
+        undefined |= {f"{split}_{n}": reason for n, reason in scores[split].undefined.items()}
+    return {
+        "task": task.name,
+        "unit": task.unit,
+        "provenance": cohort.collection.provenance,
+        "features": config.features,
+        "model": config.model,
+        "strength": model.strength,
+        "n": {name: len(one.subjects) for name, one in predictions.items()},
+        "n_by_class": {name: _by_class(one, task) for name, one in predictions.items()},
+        "recordings_by_windows": {
+            name: int(one.by_windows.sum()) for name, one in predictions.items()
+        },
+        "seed": config.seed,
+        "not_used": len(cohort.problems),
+        **values,
+        "undefined": undefined,
+        "versions": versions(),
+    }
+
+
+def _by_class(predictions: Predictions, task: Task) -> dict[str, int]:
+    counts = np.bincount(predictions.labels, minlength=len(task.classes))
+    return dict(zip(task.classes, counts.tolist(), strict=True))

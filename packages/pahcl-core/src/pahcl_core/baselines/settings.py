@@ -1,0 +1,84 @@
+"""Everything that changes the result of a baseline."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pahcl_core.baselines.spectral import SpectrumConfig
+from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.splits import SEED
+from pahcl_core.data.tasks import task_named
+from pahcl_core.training.settings import FinetuneConfig, ReadingConfig, SplitConfig
+
+Features = Literal["log_mel", "mfcc", "phase_bands"]
+Model = Literal["logistic", "boosting"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaselineConfig:
+    """A baseline; where a setting is one of a fine-tuning, too, it means the same."""
+
+    features: Features
+    """What a recording is told by. `log_mel` and `mfcc`: statistics over the whole recording of
+    its mel spectrum, and of the cepstrum of that. `phase_bands`: how loud each band is in S1,
+    systole, S2 and diastole."""
+
+    task: str
+    data_dir: Path
+    """The collection as downloaded."""
+
+    model: Model = "logistic"
+    """Logistic regression, its strength chosen on training persons, or boosted trees."""
+
+    output_dir: Path = Path("outputs")
+    experiment_name: str = ""
+    """Folder below `output_dir`; empty for the task, the features and the model."""
+
+    seed: int = SEED
+    """Of the split, which is that of a fine-tuning with this seed, and of the folds that choose."""
+
+    num_workers: int = 0
+    """Processes that prepare recordings, 0 for one per core; the result does not depend on it."""
+
+    store: Path | None = None
+    """Holds prepared recordings for all runs; by default `.prepared` in `output_dir`."""
+
+    few_shot: bool = False
+    """Learn from a share of the training persons only: those whom a fine-tuning would take."""
+
+    shot_ratio: float = 0.1
+    """That share; whole persons, at least one of each class."""
+
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
+    signal: SignalConfig = field(default_factory=SignalConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    spectrum: SpectrumConfig = field(default_factory=SpectrumConfig)
+
+    def __post_init__(self) -> None:
+        task_named(self.task)
+        if not 0 < self.shot_ratio <= 1:
+            raise ValueError(f"shot_ratio must lie in (0, 1], got {self.shot_ratio}")
+        self.spectrum.check_fits(self.signal)
+
+    @property
+    def name(self) -> str:
+        """`experiment_name`, or `<task>_<features>_<model>`, `…_fewshot10pct`."""
+        if self.experiment_name:
+            return self.experiment_name
+        shots = f"_fewshot{100 * self.shot_ratio:g}pct" if self.few_shot else ""
+        return f"{self.task}_{self.features}_{self.model}{shots}"
+
+    @property
+    def as_finetune(self) -> FinetuneConfig:
+        """The fine-tuning that reads, prepares and splits the same data in the same way."""
+        return FinetuneConfig(
+            task=self.task,
+            data_dir=self.data_dir,
+            output_dir=self.output_dir,
+            seed=self.seed,
+            num_workers=self.num_workers,
+            store=self.store,
+            reading=self.reading,
+            signal=self.signal,
+            split=self.split,
+        )

@@ -1,0 +1,196 @@
+"""A study: runs that differ in a few settings and in their seeds, each in a directory of its own.
+
+    <output_dir>/<study>/study.toml                 the base, a run file
+                         train.log                  the log of all runs
+                         <variant>/seed_<n>/        an ordinary run
+
+A study that was interrupted or killed is gone on with by beginning it again: what is complete is
+left as it is. Axes and seeds may be added later; the base stays what it was.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pahcl_core.config import from_dict, read_toml, to_dict, write_toml
+from pahcl_core.errors import DataError, SettingError, TrainingError
+from pahcl_core.studies.variants import C, Variant
+from pahcl_core.training.ranks import among_others
+from pahcl_core.training.run_directory import CONFIG, resumed_directory
+from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+STUDY = "study.toml"
+
+# What one run may end with while the others go on: memory, a disk or a number that ran out.
+_OF_ONE_RUN = (DataError, SettingError, TrainingError, RuntimeError, OSError, MemoryError)
+# Where things are, not what they are.
+_HARMLESS = {"data_dir", "output_dir", "experiment_name", "store", "num_workers"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedRun(Generic[C]):
+    """One run of a study."""
+
+    variant: Variant
+    config: C
+    """Complete: with its seed, and the directory that it writes to."""
+
+    @property
+    def name(self) -> str:
+        """`<variant>/seed_<n>`."""
+        return f"{self.variant.name}/{self.config.name}"
+
+    @property
+    def directory(self) -> Path:
+        """Its own."""
+        return self.config.output_dir / self.config.name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A run that came to nothing."""
+
+    reason: str
+
+
+def directory_of(base: FinetuneConfig | PretrainConfig) -> Path:
+    """Where the study of this base writes."""
+    return base.output_dir / base.name
+
+
+def planned(
+    base: C, variants: Iterable[tuple[Variant, C]], seeds: Sequence[int]
+) -> tuple[PlannedRun[C], ...]:
+    """The runs of a study: all variants with the first seed, then with the next.
+
+    Args:
+        base: Says where the study is, and where prepared recordings are, for all.
+        variants: With their settings.
+        seeds: Of each.
+    """
+    return tuple(
+        PlannedRun(
+            variant=variant,
+            config=replace(
+                config,
+                output_dir=directory_of(base) / variant.folder,
+                experiment_name=f"seed_{seed}",
+                seed=seed,
+                store=base.prepared,
+            ),
+        )
+        for seed in seeds
+        for variant, config in variants
+    )
+
+
+@contextlib.contextmanager
+def held(base: C, runs: Sequence[PlannedRun[C]]) -> Iterator[Path]:
+    """Hold the directory of a study that begins or goes on.
+
+    Raises:
+        SettingError: If it is another's: it holds a run or a study with other settings, or another
+            process is at work there; or it cannot be written to; or this is one of several ranks.
+    """
+    directory = directory_of(base)
+    if among_others():
+        raise SettingError("a study runs in one process; torchrun is for single runs")
+    refuse_others(base, runs)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"{directory}: cannot write here: {error.strerror}") from error
+    with resumed_directory(directory):
+        if not (directory / STUDY).exists():
+            write_toml(directory / STUDY, to_dict(base))
+        yield directory
+
+
+def refuse_others(base: C, runs: Sequence[PlannedRun[C]]) -> None:
+    """Compare a study with what is in its directory, if anything is.
+
+    Raises:
+        SettingError: If there is a run, or a study with other settings, naming one of them.
+    """
+    directory = directory_of(base)
+    if (directory / CONFIG).exists():
+        raise SettingError(f"{directory} is the folder of a run; choose another --experiment-name")
+    _refuse_other(directory / STUDY, base, harmless=_HARMLESS | {"seed"})
+    for run in runs:
+        _refuse_other(run.directory / CONFIG, run.config, harmless=_HARMLESS)
+
+
+def _refuse_other(file: Path, wanted: C, *, harmless: set[str]) -> None:
+    if not file.exists():
+        return
+    names = {field.name for field in fields(wanted)}
+    table = {key: value for key, value in read_toml(file).items() if key in names}
+    theirs: dict[str, Any] = _flat(
+        to_dict(from_dict(type(wanted), table, source=str(file))), harmless
+    )
+    ours: dict[str, Any] = _flat(to_dict(wanted), harmless)
+    for key in dict.fromkeys((*theirs, *ours)):
+        if theirs.get(key) != ours.get(key):
+            raise SettingError(
+                f"{file.parent} was begun with {key} = {_shown(theirs.get(key))}, not "
+                f"{_shown(ours.get(key))}; keep that, or choose another --experiment-name"
+            )
+
+
+def _flat(table: Mapping[str, Any], harmless: set[str]) -> dict[str, Any]:
+    """Values by dotted key; of the collections, which they are and not where."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "data":
+            flat["data"] = sorted(value)
+        elif key not in harmless and isinstance(value, Mapping):
+            flat |= {f"{key}.{below}": one for below, one in _flat(value, set()).items()}
+        elif key not in harmless:
+            flat[key] = value
+    return flat
+
+
+def _shown(value: object) -> str:
+    """None where a setting has no value, which a file leaves out."""
+    return "nothing" if value is None else f"{value!r}"
+
+
+def carried_out(
+    runs: Sequence[PlannedRun[C]],
+    do: Callable[[PlannedRun[C]], R],
+    *,
+    tell: Callable[[str], None],
+) -> dict[str, R | Failure]:
+    """Do one run after the other; where one fails, the others go on.
+
+    Args:
+        runs: In this order.
+        do: Does a run, goes on with it, or finds that it is complete.
+        tell: Given a line before each run.
+
+    Returns:
+        By the name of the run.
+    """
+    outcomes: dict[str, R | Failure] = {}
+    for number, run in enumerate(runs, start=1):
+        tell(f"{number}/{len(runs)} {run.name}")
+        try:
+            outcomes[run.name] = do(run)
+        except _OF_ONE_RUN as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            log.warning("%s failed, the others go on: %s", run.name, reason, exc_info=error)
+            outcomes[run.name] = Failure(reason=reason)
+        except KeyboardInterrupt:
+            log.warning(
+                "interrupted in %s, with %d of %d runs done: the same command goes on from there",
+                run.name, number - 1, len(runs),
+            )  # fmt: skip
+            raise
+    return outcomes

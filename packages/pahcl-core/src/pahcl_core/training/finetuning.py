@@ -1,0 +1,284 @@
+"""The learner of fine-tuning: a classifier on an encoder, trained on what it is scored on.
+
+With `attention` or `mean` that is a patient, or a recording where nobody knows whose it is: a batch
+holds whole ones, whose cycles are encoded at once and pooled (`models.instance_pooling`). With
+`vote` it is a cycle, which has the label of its recording.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from pahcl_core.data.splits import few_shot
+from pahcl_core.data.tasks import Task, task_named
+from pahcl_core.metrics.classification import Scores, classification_metrics
+from pahcl_core.models.encoder import Encoder
+from pahcl_core.models.heads import Classifier
+from pahcl_core.models.instance_pooling import InstancePooling
+from pahcl_core.training.augmentation import augmented
+from pahcl_core.training.checkpoint import Checkpoint, encoder_from
+from pahcl_core.training.draws import Draw
+from pahcl_core.training.evaluation import Predictions, Scored, UnitClassifier, predict, score
+from pahcl_core.training.examples import CycleExamples, UnitExamples
+from pahcl_core.training.loop import Trained
+from pahcl_core.training.machine import EncoderPass, compile_in_place
+from pahcl_core.training.people import Cohort
+from pahcl_core.training.rank_layers import over_ranks
+from pahcl_core.training.ranks import ALONE, Ranks
+from pahcl_core.training.settings import FinetuneConfig
+from pahcl_core.training.units import UnitDraws, units_of
+from pahcl_core.training.versions import versions
+from pahcl_core.training.windows import WindowSource
+
+log = logging.getLogger(__name__)
+
+
+class Finetuning:
+    """A classifier on an encoder, and the patients it is scored on."""
+
+    def __init__(
+        self,
+        config: FinetuneConfig,
+        device: torch.device,
+        pretrained: Checkpoint | None,
+        cohort: Cohort,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.config = config
+        self.ranks = ranks
+        self.passes = EncoderPass(config.machine, device)
+        self.device = device
+        self.pretrained = pretrained
+        self.cohort = cohort
+        self.cycles = cohort.cycles
+        self.task = task_named(config.task)
+        self.train_ids = _train_ids(config, cohort, self.task)
+        self.train_cycles = cohort.cycles.of_subjects(self.train_ids)
+        self.source = WindowSource.seen_by(config.encoder, cohort.cycles, config.signal, device)
+        self.encoder = self._initial_encoder().to(device)
+        over_ranks(self.encoder, ranks)
+        if config.machine.compile:
+            compile_in_place(self.encoder, device)
+        width = config.encoder.width
+        classifier = Classifier(width, len(self.task.classes), dropout=config.encoder.dropout)
+        self.heads = nn.ModuleDict({"classifier": classifier})
+        pooling = None
+        if config.pooling != "vote":
+            pooling = InstancePooling(width, config.pooling)
+            self.heads["pooling"] = pooling
+        self.heads.to(device)
+        self.model = UnitClassifier(
+            self.encoder, classifier, pooling=pooling, passes=self.passes, ranks=ranks
+        )
+        self.examples = self._examples()
+        self.draws = self.examples.draws
+        self.epoch = 0
+        self.seen: list[_Seen] = []
+
+    def _initial_encoder(self) -> Encoder:
+        config = self.config
+        if self.pretrained is None or config.pretrained is None:
+            encoder = Encoder(config.encoder, sample_rate=config.signal.sample_rate)
+        else:
+            encoder = encoder_from(config.pretrained, self.pretrained, config.encoder)
+        return encoder.requires_grad_(not config.linear_eval)
+
+    def _examples(self) -> UnitExamples | CycleExamples:
+        config, cycles = self.config, self.cycles
+        power = config.class_weight_power
+        if self.model.pooling is None:
+            return CycleExamples(cycles, self.train_cycles, self.task, class_weight_power=power)
+        draws = UnitDraws(
+            units=units_of(cycles, self.cohort.subjects(self.train_ids)),
+            seed=config.seed,
+            batch_size=config.training.batch_size,
+            cycles_per_recording=config.training.cycles_per_recording,
+            recordings_per_unit=config.recordings_per_unit,
+        )
+        return UnitExamples(draws, self.task, class_weight_power=power)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Go into training mode for this epoch, and forget the scores before it."""
+        self.epoch = epoch
+        self.model.train()
+        if self.config.linear_eval:
+            self.encoder.eval()  # its running statistics stay as they are, too
+        self.seen = []
+
+    def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
+        """What mistakes in these cycles, or in the units they make, cost."""
+        draw = Draw(self.config.seed, self.epoch)
+        own = self.ranks.share(batch)
+        windows = augmented(self.source, own, self.config.augmentation, draw)
+        labels, bags = self.examples.lesson(batch, self.device)
+        logits = self.model(windows, bags)
+        loss = self.examples.loss(logits, labels)
+        self.seen.append(_Seen(labels, logits.detach(), loss.detach() * len(labels)))
+        return loss
+
+    def after_step(self, done: float) -> None:
+        """Nothing follows a step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing beyond the encoder and the classifier."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to go on from."""
+
+    def train_scores(self) -> dict[str, float]:
+        """Over the units of the epoch, as the model saw them: augmented, mid-training."""
+        labels, logits = (
+            torch.cat([getattr(one, name) for one in self.seen]) for name in ("labels", "logits")
+        )
+        loss = torch.stack([one.loss for one in self.seen]).sum().item() / len(labels)
+        if not np.isfinite(loss):  # which ends the training; there is nothing else to score
+            return {"train/loss": loss}
+        scores = classification_metrics(
+            labels.cpu().numpy(),
+            logits.double().softmax(dim=1).cpu().numpy(),
+            class_names=self.task.classes,
+            positive=self.task.positive,
+        )
+        wanted = ("accuracy", "f1", "f1_macro", "precision", "recall")
+        found = {f"train/{n}": scores.values[n] for n in wanted if n in scores.values}
+        return {"train/loss": loss, **found}
+
+    def validate(self) -> dict[str, float]:
+        """The scores of the validation persons."""
+        predictions = self.predict(self.cohort.split.val).predictions
+        if not np.isfinite(predictions.probabilities).all():
+            return {"val/loss": float("nan")}  # as above
+        return named("val", score(predictions, self.task))
+
+    def rank(self, val: Mapping[str, float]) -> tuple[float, ...]:
+        """The chosen metric, then the lower loss; an undefined metric is below any other."""
+        loss = val["val/loss"]
+        if self.config.selection == "loss":
+            return (-loss,)
+        return (val.get(f"val/{self.config.selection}", -np.inf), -loss)
+
+    def checkpoint(self, *, epoch: int, step: int) -> Checkpoint:
+        """The encoder and what sits on it as they stand."""
+        before = () if self.pretrained is None else self.pretrained.persons
+        return Checkpoint(
+            kind="finetune",
+            encoder_config=self.config.encoder,
+            encoder=self.encoder.state_dict(),
+            signal=self.config.signal,
+            heads={name: head.state_dict() for name, head in self.heads.items()},
+            epoch=epoch,
+            step=step,
+            task=self.task.name,
+            classes=self.task.classes,
+            pooling=self.config.pooling,
+            persons=sorted({*self.cohort.persons(self.train_ids), *before}),
+            provenance=self.cohort.collection.provenance,
+        )
+
+    def predict(self, ids: Sequence[str]) -> Scored:
+        """What the model as it stands says of these subjects."""
+        subjects = self.cohort.subjects(ids)
+        return predict(self.model, self.source, self.cycles, subjects, self.task)
+
+    def predict_best(self, best: Checkpoint) -> dict[str, Scored]:
+        """What the best epoch's model says of everyone, by split."""
+        self.encoder.load_state_dict(dict(best.encoder))
+        for name, head in self.heads.items():
+            head.load_state_dict(dict(best.heads[name]))
+        split = self.cohort.split
+        return {
+            "train": self.predict(self.train_ids),
+            "val": self.predict(split.val),
+            "test": self.predict(split.test),
+        }
+
+    def final_metrics(
+        self,
+        trained: Trained,
+        predictions: Mapping[str, Predictions],
+        scores: Mapping[str, Scores],
+    ) -> dict[str, Any]:
+        """The content of `final_metrics.json`."""
+        values: dict[str, float | None] = {}
+        undefined: dict[str, str] = {}
+        for split in ("val", "test"):
+            for name, value in scores[split].values.items():
+                values[f"{split}_{name}"] = value
+            for name, reason in scores[split].undefined.items():
+                values[f"{split}_{name}"] = None
+                undefined[f"{split}_{name}"] = reason
+        return {
+            "task": self.task.name,
+            "unit": self.task.unit,
+            "provenance": self.cohort.collection.provenance,
+            "n": {name: len(p.subjects) for name, p in predictions.items()},
+            "n_by_class": {name: _by_class(p, self.task) for name, p in predictions.items()},
+            "pooling": self.config.pooling,
+            "recordings_by_windows": {
+                name: int(p.by_windows.sum()) for name, p in predictions.items()
+            },
+            "seed": self.config.seed,
+            "best_epoch": trained.best_epoch,
+            "selected_by": f"val_{self.config.selection}",
+            "test_persons_seen_in_pretraining": self._seen_in_pretraining(),
+            "not_used": len(self.cohort.problems),
+            **values,
+            "undefined": undefined,
+            "versions": versions(),
+        }
+
+    def _seen_in_pretraining(self) -> int:
+        """How many of the persons under test the encoder knows already."""
+        test = set(self.cohort.persons(self.cohort.split.test))
+        known = test & set(() if self.pretrained is None else self.pretrained.persons)
+        if known:
+            log.warning(
+                "%s was trained on %d of the %d persons it is tested on here: the test score is "
+                "not one of unseen persons",
+                self.config.pretrained,
+                len(known),
+                len(test),
+            )
+        return len(known)
+
+
+class _Seen(NamedTuple):
+    """A batch of training, kept for the epoch's scores."""
+
+    labels: Int64[Tensor, "examples"]
+    logits: Float[Tensor, "examples classes"]
+    loss: Float[Tensor, ""]
+    """Summed over the examples."""
+
+
+def _train_ids(config: FinetuneConfig, cohort: Cohort, task: Task) -> tuple[str, ...]:
+    if not config.few_shot:
+        return tuple(cohort.split.train)
+    taken = few_shot(
+        cohort.collection.subjects,
+        cohort.split.train,
+        label=task.label,
+        ratio=config.shot_ratio,
+        seed=config.seed,
+    )
+    log.info(
+        "few-shot: %d of %d training persons",
+        len(cohort.persons(taken)), len(cohort.persons(cohort.split.train)),
+    )  # fmt: skip
+    return taken
+
+
+def named(split: str, scores: Scores) -> dict[str, float]:
+    """By the names they are tracked under."""
+    return {f"{split}/{name}": value for name, value in scores.values.items()}
+
+
+def _by_class(predictions: Predictions, task: Task) -> dict[str, int]:
+    counts = np.bincount(predictions.labels, minlength=len(task.classes))
+    return dict(zip(task.classes, counts.tolist(), strict=True))

@@ -1,0 +1,93 @@
+"""What answers to a task are worth: functions of arrays, for a run that ends and for its files.
+
+Whoever reads `predictions.csv` scores it with the functions that wrote `final_metrics.json`, and
+needs no torch for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from pahcl_core.data.tasks import Task
+from pahcl_core.metrics.challenge2016 import macc
+from pahcl_core.metrics.challenge2022 import challenge_scores
+from pahcl_core.metrics.classification import Scores, classification_metrics
+from pahcl_core.metrics.pascal2011 import NORMAL, pascal_scores
+
+ATTRIBUTES: Mapping[str, Sequence[str]] = {
+    "circor": ("age", "sex", "campaign"),
+    "physionet2016": ("database", "quality"),
+    "pascal": ("set",),
+}
+"""By collection, what is told of each unit beside its class: for whom do the scores hold?"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answers:
+    """What was said of the units of one split, patients or recordings, a row each."""
+
+    ids: tuple[str, ...]
+    persons: tuple[str, ...]
+    labels: Int64[np.ndarray, "units"]
+    """Index of the true class."""
+
+    probabilities: Float64[np.ndarray, "units classes"]
+    attributes: Mapping[str, tuple[str, ...]]
+    """By name, as in `ATTRIBUTES`; empty where the collection does not say."""
+
+    def __len__(self) -> int:
+        """How many units."""
+        return len(self.ids)
+
+    @property
+    def predicted(self) -> Int64[np.ndarray, "units"]:
+        """Index of the class said: the most probable, the first one on a tie."""
+        said: Int64[np.ndarray, "units"] = self.probabilities.argmax(axis=1).astype(np.int64)
+        return said
+
+    @property
+    def losses(self) -> Float64[np.ndarray, "units"]:
+        """Negative log-probability of the true class, in nats."""
+        true = self.probabilities[np.arange(len(self)), self.labels]
+        losses: Float64[np.ndarray, "units"] = -np.log(np.maximum(true, np.finfo(float).tiny))
+        return losses
+
+
+def challenge_of(task: Task) -> str:
+    """The challenge that a task comes from, as the metrics name it."""
+    return task.label if task.collection == "circor" else task.collection
+
+
+def score_answers(answers: Answers, task: Task) -> Scores:
+    """Every metric of a task over its units, and those of the challenge it comes from.
+
+    `loss` is the mean negative log-probability of the true class, in nats.
+
+    Raises:
+        ValueError: If there are no answers, or a probability is not finite.
+    """
+    scores = classification_metrics(
+        answers.labels, answers.probabilities, class_names=task.classes, positive=task.positive
+    )
+    official = _official_scores(answers, task)
+    return Scores(
+        values={"loss": float(answers.losses.mean()), **scores.values, **official.values},
+        undefined={**scores.undefined, **official.undefined},
+    )
+
+
+def _official_scores(answers: Answers, task: Task) -> Scores:
+    labels, said = answers.labels, answers.predicted
+    if task.collection == "circor":
+        return Scores(values=challenge_scores(task.label, labels, said, task.classes))
+    if task.collection == "pascal":
+        return pascal_scores(labels, said, task.classes, normal=NORMAL)
+    abnormal = task.class_index("abnormal")
+    true, called = labels == abnormal, said == abnormal
+    if true.all() or not true.any():
+        only = "abnormal" if true.all() else "normal"
+        return Scores(values={}, undefined={"macc": f"everything is {only}"})
+    good = np.array([one == "good" for one in answers.attributes["quality"]], dtype=bool)
+    return Scores(values={"macc": macc(true, called, ~called, good)})

@@ -1,0 +1,163 @@
+"""`pahcl baseline`, `probe` and `embed`, from a collection on disk to what is printed."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.synthetic_circor import write_synthetic_circor
+from pahcl_core.models.encoder import Encoder, EncoderConfig
+from pahcl_core.training.checkpoint import Checkpoint, save_checkpoint
+
+ONE_CORE = ("--num-workers", "1")
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Enough of them for folds."""
+    root = tmp_path_factory.mktemp("people") / "circor"
+    write_synthetic_circor(root, num_patients=40, seed=1, duration_s=(3.0, 3.2))
+    return root
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Shared, so that recordings are prepared once."""
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Random weights."""
+    torch.manual_seed(0)
+    config = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024)
+    path = tmp_path_factory.mktemp("model") / "best_model.pt"
+    checkpoint = Checkpoint(
+        kind="pretrain", encoder_config=config,
+        encoder=Encoder(config, sample_rate=500).state_dict(),
+        signal=SignalConfig(sample_rate=500, high_hz=200.0), heads={}, epoch=1, step=1,
+    )  # fmt: skip
+    save_checkpoint(path, checkpoint)
+    return path
+
+
+def test_baseline_says_what_came_out(cli, people, outputs):
+    result = cli(
+        "baseline", "log_mel", "circor_outcome", "--data-dir", people, "--output-dir", outputs,
+        "--set", "signal.sample_rate=500", "--set", "signal.high_hz=200", *ONE_CORE,
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    run = outputs / "circor_outcome_log_mel_logistic"
+    final = json.loads((run / "final_metrics.json").read_text())
+    assert f"{final['n']['test']} test patients" in result.output
+    assert "SYNTHETIC data, log_mel and logistic" in result.output
+    assert f"{final['test_auroc']:.3f}" in result.output
+    assert {"config.toml", "predictions.csv", "splits.json"} <= {p.name for p in run.iterdir()}
+
+
+def test_baseline_can_be_compared_with_others(cli, people, outputs):
+    for model in ("logistic", "boosting"):
+        result = cli(
+            "baseline", "mfcc", "circor_outcome", "--model", model, "--data-dir", people,
+            "--output-dir", outputs, "--set", "signal.sample_rate=500",
+            "--set", "signal.high_hz=200", "--set", "split.train=0.5", "--set", "split.val=0.1",
+            "--set", "split.test=0.4", *ONE_CORE,
+        )  # fmt: skip
+        assert result.exit_code == 0, result.output
+
+    names = [outputs / f"circor_outcome_mfcc_{model}" for model in ("logistic", "boosting")]
+    compared = cli("runs", "compare", *names)
+
+    assert compared.exit_code == 0, compared.output
+    assert "auroc" in compared.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["log_mels", "circor_murmur"], 2, "did you mean 'log_mel'?"),
+        (["log_mel", "circor_murmurs"], 2, "did you mean 'circor_murmur'?"),
+        (["log_mel", "circor_murmur", "--model", "tree"], 2, "must be one of 'logistic'"),
+        (["log_mel", "circor_murmur", "--set", "spectrum.num_mels=999"], 2, "too narrow"),
+    ],
+)
+def test_baseline_refuses_what_makes_no_sense(cli, people, arguments, code, said):
+    result = cli("baseline", *arguments, "--data-dir", people)
+
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_baseline_help_names_the_other_baselines(cli):
+    shown = " ".join(cli("baseline", "--help").output.split())
+
+    assert "pahcl finetune TASK --data-dir DIR --set encoder.name=resnet34_1d" in shown
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("linear", "balanced_accuracy"), ("knn", "balanced_accuracy"), ("anomaly", "auroc")],
+)
+def test_probe_prints_scores_with_intervals(cli, model, people, outputs, method, name):
+    arguments = (
+        "probe", model, "circor_outcome", "--method", method, "--data-dir", people,
+        "--output-dir", outputs, "--device", "cpu", *ONE_CORE,
+    )  # fmt: skip
+    told, said = json.loads(cli(*arguments, "--json").stdout), cli(*arguments)
+
+    assert told["n"] == sum(told["n_by_class"].values()) == 40
+    one = told["scores"][name]
+    assert one["low"] <= one["value"] <= one["high"]
+    line = f"{one['value']:.3f}  [{one['low']:.3f}, {one['high']:.3f}]"
+    assert f"circor_outcome, {method} probe in 5 folds by person: 40 patients" in said.output
+    assert any(
+        row.split()[0] == name and row.endswith(line) for row in said.output.splitlines()[1:]
+    )
+    assert told["persons_known"] == 0
+
+
+def test_probe_needs_a_model_and_enough_people(cli, model, circor, outputs, tmp_path):
+    lacking = cli("probe", tmp_path / "none.pt", "circor_outcome", "--data-dir", circor)
+    few = cli(
+        "probe", model, "circor_murmur", "--data-dir", circor, "--output-dir", outputs, *ONE_CORE
+    )
+
+    assert (lacking.exit_code, few.exit_code) == (1, 1)
+    assert "none.pt: no such checkpoint" in lacking.stderr
+    assert "5 folds need" in few.stderr
+
+
+def test_embed_writes_rows_and_draws_them(cli, model, people, outputs, tmp_path):
+    out, picture = tmp_path / "all.npz", tmp_path / "all.png"
+
+    result = cli(
+        "embed", model, "--data-dir", people, "--out", out, "--map", picture,
+        "--output-dir", outputs, "--device", "cpu", *ONE_CORE,
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    with np.load(out, allow_pickle=False) as archive:
+        rows = archive["embedding"]
+    assert f"{out}: {len(rows)} recordings, 16 numbers each" in result.output
+    assert picture.read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.parametrize(
+    ("out", "more", "said"),
+    [
+        ("all.csv", (), "must end in .npz"),
+        ("nowhere/all.npz", (), "there is no folder"),
+        ("all.npz", ("--map", "all.jpg"), "must end in .png"),
+    ],
+)
+def test_embed_refuses_names_before_it_begins(cli, tmp_path, out, more, said):
+    result = cli(
+        "embed", tmp_path / "none.pt", "--data-dir", tmp_path, "--out", tmp_path / out, *more
+    )
+
+    assert result.exit_code == 2
+    assert said in result.stderr
