@@ -11,11 +11,16 @@ Rows = Sequence[Sequence[float]]
 
 
 def front_end(samples: Sequence[float], weights: dict[str, Any]) -> list[list[float]]:
-    """Tokens `[time][width]`: two strided convolutions, each normalised, and a last one."""
-    channels = convolution([samples], weights["first"], stride=4, padding=6)
-    channels = activated(batch_norm(channels, weights["first_norm"]))
+    """Tokens `[time][width]`: logarithms of energy through pairs of filters, two convolutions."""
+    pairs = convolution([samples], weights["filters"], stride=4, padding=30)
+    half = len(pairs) // 2
+    energies = [
+        [math.log(a * a + b * b + 1e-4) for a, b in zip(pairs[k], pairs[half + k], strict=True)]
+        for k in range(half)
+    ]
+    channels = window_norm(energies, weights["norm"])
     channels = convolution(channels, weights["second"], stride=8, padding=4)
-    channels = activated(batch_norm(channels, weights["second_norm"]))
+    channels = activated(window_norm(channels, weights["second_norm"]))
     channels = activated(convolution(channels, weights["third"], stride=1, padding=1))
     return [list(token) for token in zip(*channels, strict=True)]
 
@@ -71,6 +76,19 @@ def batch_norm(channels: Rows, weights: tuple[Sequence[float], ...]) -> list[lis
     return [
         [scale * (v - mean) / math.sqrt(variance + 1e-5) + bias for v in channel]
         for channel, mean, variance, scale, bias in zip(channels, *weights, strict=True)
+    ]
+
+
+def window_norm(
+    channels: Rows, weights: tuple[Sequence[float], Sequence[float]]
+) -> list[list[float]]:
+    """Everything by one mean and variance, then each channel scaled and moved."""
+    values = [v for channel in channels for v in channel]
+    mean = math.fsum(values) / len(values)
+    variance = math.fsum((v - mean) ** 2 for v in values) / len(values)
+    return [
+        [scale * (v - mean) / math.sqrt(variance + 1e-5) + bias for v in channel]
+        for channel, scale, bias in zip(channels, *weights, strict=True)
     ]
 
 

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from pahcl_core.models.front_end import FrontEnd
+
 
 @pytest.fixture
 def shaken():
@@ -23,6 +25,18 @@ def shaken():
         return module
 
     return shake
+
+
+@pytest.fixture
+def deaf_to_the_window():
+    """A front-end without the norms through which a token hears a little of the whole window."""
+
+    def deaf(front_end):
+        if isinstance(front_end, FrontEnd):
+            front_end.bands.norm = front_end.second_norm = torch.nn.Identity()
+        return front_end
+
+    return deaf
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ RATE = 2000
 def front_end(width):
     """Multiply-adds of three convolutions: taps, channels in, channels out, steps."""
     half = width // 2
-    return 16 * half * (SAMPLES // 4) + 16 * half * width * TOKENS + 3 * width * width * TOKENS
+    return 64 * 2 * half * (SAMPLES // 4) + 16 * half * width * TOKENS + 3 * width * width * TOKENS
 
 
 def pooled(width):
@@ -103,13 +103,13 @@ def test_a_longer_window_costs_as_much_more():
         # Convolutions of the front-end with their norms, four blocks, the norm, the merge.
         (
             "cnn",
-            (17 * 32 + 64) + (16 * 32 * 64 + 64 + 128) + (3 * 64 * 64 + 64)
+            (64 * 64 + 64) + (16 * 32 * 64 + 64 + 128) + (3 * 64 * 64 + 64)
             + 4 * (8 * 64 + 128 + (64 * 256 + 256) + (256 * 64 + 64))
             + 128 + (256 * 64 + 64),
         ),
         (
             "cnn_transformer",
-            (17 * 32 + 64) + (16 * 32 * 64 + 64 + 128) + (3 * 64 * 64 + 64)
+            (64 * 64 + 64) + (16 * 32 * 64 + 64 + 128) + (3 * 64 * 64 + 64)
             + 2 * (2 * 128 + 4 * (64 * 64 + 64) + (64 * 256 + 256) + (256 * 64 + 64))
             + 128 + (256 * 64 + 64),
         ),

@@ -47,13 +47,13 @@ def test_bands_are_weighed_before_they_become_tokens(make_encoder):
         return layer.weight.tolist(), layer.bias.tolist()
 
     def normed(rows, norm):
-        statistics = (norm.running_mean.tolist(), norm.running_var.tolist())
-        return by_loops.activated(by_loops.batch_norm(rows, (*statistics, *both(norm))))
+        return by_loops.activated(by_loops.window_norm(rows, both(norm)))
 
     with torch.no_grad():
         tokens = front_end(samples)[0]
-        rows = normed(front_end.first(samples[:, None])[0].tolist(), front_end.first_norm)
-    rows = by_loops.channel_attention(rows, front_end.attention.conv.weight[0, 0].tolist())
+        bands = front_end.bands
+        rows = normed(bands.conv(samples[:, None])[0].tolist(), bands.norm)
+    rows = by_loops.channel_attention(rows, bands.attention.conv.weight[0, 0].tolist())
     rows = by_loops.convolution(rows, both(front_end.second), stride=16, padding=8)
     rows = normed(rows, front_end.second_norm)
     rows = by_loops.convolution(rows, both(front_end.third), stride=1, padding=1)
@@ -63,7 +63,7 @@ def test_bands_are_weighed_before_they_become_tokens(make_encoder):
 def test_bands_are_placed_by_the_sample_rate(make_encoder):
     """The same 64 ms and the same hertz at another rate."""
     slow, fast = (
-        make_encoder("sinc_mamba", sample_rate=rate).front_end.first for rate in (2000, 4000)
+        make_encoder("sinc_mamba", sample_rate=rate).front_end.bands.conv for rate in (2000, 4000)
     )
 
     assert [len(conv.filters()[0]) for conv in (slow, fast)] == [128, 256]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pahcl_core.errors import SettingError
+from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.checkpoint import load_checkpoint
 from pahcl_core.training.finetune import describe_finetune, finetune
 from pahcl_core.training.optimisation import OptimiserConfig
@@ -24,10 +25,16 @@ def pretrained(pretrain_config, make_cohort, on, silent):
     return pretrain(pretrain_config(), tracker=silent).checkpoint
 
 
-def test_a_linear_evaluation_changes_nothing_in_the_encoder(pretrained, finetune_config, silent):
+def test_a_linear_evaluation_changes_nothing_in_the_encoder(
+    pretrain_config, finetune_config, make_cohort, on, silent
+):
     """Not a weight, not a running statistic; the classifier alone learns."""
+    on(make_cohort())
+    with_statistics = EncoderConfig(name="resnet34_1d", width=16, num_blocks=0, state_size=0)
+    pretrained = pretrain(pretrain_config(encoder=with_statistics), tracker=silent).checkpoint
     config = finetune_config(
         pretrained=pretrained,
+        encoder=with_statistics,
         linear_eval=True,
         training=ScheduleConfig(
             epochs=3, batch_size=16, cycles_per_recording=2, checkpoint_every=1

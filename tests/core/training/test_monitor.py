@@ -12,11 +12,11 @@ from pahcl_core.errors import SettingError
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.augmentation import AugmentationConfig
 from pahcl_core.training.nearest_neighbours import MonitorConfig
-from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.pretrain import pretrain
 from pahcl_core.training.pretraining import Pretraining
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_track import Tracker
+from support.objectives import contrastive
 
 MURMUR = MonitorConfig(task="circor_murmur", neighbours=3)
 STILL = AugmentationConfig(gain=0.0, noise=0.0, shift_s=0.0)
@@ -173,10 +173,10 @@ def test_a_task_of_another_collection_is_refused(pretrain_config):
     ("objective", "names"),
     [
         (
-            ObjectiveConfig(),
+            contrastive(),
             ["S1", "systole", "S2", "diastole"],
         ),
-        (ObjectiveConfig(substructures=2), ["part 1 of 2", "part 2 of 2"]),
+        (contrastive(substructures=2), ["part 1 of 2", "part 2 of 2"]),
     ],
 )
 def test_what_collapsed_is_named_and_said_once(learner, caplog, objective, names):

@@ -15,6 +15,7 @@ from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.pretraining import Pretraining
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_track import Tracker
+from support.objectives import contrastive
 
 STILL = AugmentationConfig(gain=0.0, noise=0.0, shift_s=0.0)
 ENCODER = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024, dropout=0.0)
@@ -26,7 +27,7 @@ def learner(pretrain_config, make_cohorts):
     def make(*, training=None, **objective):
         changes = {} if training is None else {"training": training}
         config = pretrain_config(
-            encoder=ENCODER, augmentation=STILL, objective=ObjectiveConfig(**objective), **changes
+            encoder=ENCODER, augmentation=STILL, objective=contrastive(**objective), **changes
         )
         torch.manual_seed(0)
         return Pretraining(config, torch.device("cpu"), make_cohorts(config))
@@ -49,7 +50,7 @@ def learner(pretrain_config, make_cohorts):
 )
 def test_senseless_settings_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        ObjectiveConfig(**changes)
+        contrastive(**changes)
 
 
 @pytest.mark.parametrize("value", [3, 0, "equal", True, 4.0])
@@ -78,7 +79,7 @@ def test_the_settings_are_read_as_they_are_written():
 )
 def test_the_weight_of_cycles_rises_as_by_hand(starts, full, weights):
     """At 0, 0.2, 0.3, 0.4, 0.6 and the end; a line from where it starts to where it is full."""
-    config = ObjectiveConfig(cycle_weight=0.8, cycle_starts=starts, cycle_full=full)
+    config = contrastive(cycle_weight=0.8, cycle_starts=starts, cycle_full=full)
 
     found = [config.cycle_weight_at(done) for done in (0.0, 0.2, 0.3, 0.4, 0.6, 1.0)]
     assert found == pytest.approx(weights, abs=1e-12)
@@ -154,7 +155,7 @@ def test_the_weight_rises_whatever_the_negatives(learner, negatives):
 def test_equal_parts_are_what_is_told_apart(num_parts):
     """The phases have no say then; where a part is missing in a view, it is left out."""
     torch.manual_seed(0)
-    config = ObjectiveConfig(substructures=num_parts, projection_size=8, temperature=0.3)
+    config = contrastive(substructures=num_parts, projection_size=8, temperature=0.3)
     objective = Objective(config, width=16).double()
     views = []
     for seed in range(2):

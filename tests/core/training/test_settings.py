@@ -39,6 +39,7 @@ def pretrain_settings(**changes) -> PretrainConfig:
         (ScheduleConfig, {"checkpoint_every": -1}, "checkpoint_every must be at least 0, got -1"),
         (finetune_settings, {"shot_ratio": 0.0}, r"shot_ratio must lie in \(0, 1\], got 0.0"),
         (finetune_settings, {"shot_ratio": 1.5}, r"shot_ratio must lie in \(0, 1\], got 1.5"),
+        (finetune_settings, {"recordings_per_unit": 0}, "recordings_per_unit must be at least 1"),
         (finetune_settings, {"class_weight_power": -1.0}, "class_weight_power must be at least 0"),
         (pretrain_settings, {"data": {}}, "data names no collection"),
         (
@@ -68,7 +69,7 @@ def pretrain_settings(**changes) -> PretrainConfig:
         (ObjectiveConfig, {"substructure_weight": -1.0}, "must be at least 0"),
         (
             ObjectiveConfig,
-            {"cycle_weight": 0.0, "substructure_weight": 0.0},
+            {"prediction_weight": 0.0},
             "cycle_weight, substructure_weight and prediction_weight must not all be 0",
         ),
     ],

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pahcl_core.models.convnext import ConvNeXtBlock
-from pahcl_core.models.front_end import FrontEnd
+from pahcl_core.models.front_end import FrontEnd, LogEnergies
 from pahcl_core.models.pooling import AttentiveStatistics, Mean, by_phase, equal_spans
 from pahcl_core.models.resnet import ResNet34
-from pahcl_core.models.sinc import ChannelAttention, SincConv
+from pahcl_core.models.sinc import SincBands
 from pahcl_core.models.sizes import DEFAULT, DEFAULT_NAME, SIZES, EncoderName, Size
 from pahcl_core.models.ssd import SSDBlock, SSDConfig
 from pahcl_core.models.transformer import Positions, TransformerLayer
@@ -131,17 +131,13 @@ class _Parts(NamedTuple):
 
 
 def _cnn_mamba(config: EncoderConfig, sample_rate: float) -> _Parts:
-    front_end = FrontEnd(config.width)
-    return _Parts(front_end, [_ssd_block(config) for _ in range(config.num_blocks)], Mean())
+    blocks = [_ssd_block(config) for _ in range(config.num_blocks)]
+    return _Parts(_front_end(config), blocks, Mean())
 
 
 def _sinc_mamba(config: EncoderConfig, sample_rate: float) -> _Parts:
-    front_end = FrontEnd(
-        config.width,
-        first=SincConv(config.width // 2, sample_rate=sample_rate),
-        stride=SincConv.stride,
-        attention=ChannelAttention(config.width // 2),
-    )
+    bands = SincBands(config.width // 2, sample_rate=sample_rate)
+    front_end = FrontEnd(config.width, bands=bands, stride=SincBands.stride)
     blocks: list[nn.Module] = []
     for _ in range(config.num_blocks):
         blocks += [ConvNeXtBlock(config.width, dropout=config.dropout), _ssd_block(config)]
@@ -152,7 +148,7 @@ def _cnn_transformer(config: EncoderConfig, sample_rate: float) -> _Parts:
     layers = [
         TransformerLayer(config.width, dropout=config.dropout) for _ in range(config.num_blocks)
     ]
-    return _Parts(FrontEnd(config.width), [Positions(), *layers], Mean())
+    return _Parts(_front_end(config), [Positions(), *layers], Mean())
 
 
 def _resnet34_1d(config: EncoderConfig, sample_rate: float) -> _Parts:
@@ -160,9 +156,13 @@ def _resnet34_1d(config: EncoderConfig, sample_rate: float) -> _Parts:
 
 
 def _cnn(config: EncoderConfig, sample_rate: float) -> _Parts:
-    front_end = FrontEnd(config.width)
     blocks = [ConvNeXtBlock(config.width, dropout=config.dropout) for _ in range(config.num_blocks)]
-    return _Parts(front_end, blocks, Mean())
+    return _Parts(_front_end(config), blocks, Mean())
+
+
+def _front_end(config: EncoderConfig) -> FrontEnd:
+    bands = LogEnergies(config.width // 2)
+    return FrontEnd(config.width, bands=bands, stride=LogEnergies.stride)
 
 
 def _ssd_block(config: EncoderConfig) -> SSDBlock:

@@ -60,17 +60,17 @@ def _inside(
 class ByPhase(NamedTuple):
     """What a cycle comes to, phase by phase."""
 
-    phases: Float[Tensor, "batch 4 width"]
+    phases: Float[Tensor, "batch phases width"]
     """Zero where nothing is known of a phase or no token is centred in it."""
 
-    valid: Bool[Tensor, "batch 4"]
+    valid: Bool[Tensor, "batch phases"]
     """Where `phases` holds something."""
 
     whole: Float[Tensor, "batch 1 width"]
     """Of the cycle from end to end."""
 
     @property
-    def filled(self) -> Float[Tensor, "batch 4 width"]:
+    def filled(self) -> Float[Tensor, "batch phases width"]:
         """The phases, the whole cycle standing in for those that nothing is known of."""
         return torch.where(self.valid[:, :, None], self.phases, self.whole)
 
@@ -78,16 +78,17 @@ class ByPhase(NamedTuple):
 def by_phase(
     pool: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
     tokens: Float[Tensor, "batch time width"],
-    bounds: Int64[Tensor, "batch 5"],
+    bounds: Int64[Tensor, "batch borders"],
 ) -> ByPhase:
-    """Pool the four phases of a cycle apart, and the whole of it.
+    """Pool the phases of a cycle apart, and the whole of it.
 
     Args:
         pool: As `mean_between`.
         tokens: One per `SAMPLES_PER_TOKEN` samples.
-        bounds: As an encoder takes them: where phases are unknown, the first four are equal.
+        bounds: Onsets of the phases, and the end of the cycle. As an encoder takes them there are
+            four, equal where they are unknown; a phase may be cut finer.
     """
-    start, stop = bounds[:, :-1], bounds[:, 1:]  # (B, 4)
+    start, stop = bounds[:, :-1], bounds[:, 1:]
     known = (stop > start).all(dim=1, keepdim=True)
     phases, reached = pool(tokens, start, stop)
     valid = known & reached

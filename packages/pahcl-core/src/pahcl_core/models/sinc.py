@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pahcl_core.errors import SettingError
+from pahcl_core.models.front_end import window_norm
 
 LOW_HZ, HIGH_HZ = 20.0, 500.0
 _NARROWEST_HZ = 1.0
@@ -115,4 +116,32 @@ class ChannelAttention(nn.Module):
         """The channels, each multiplied by a weight between 0 and 1."""
         weight = self.conv(x.mean(dim=2)[:, None]).sigmoid()  # (B, 1, C)
         weighed: Tensor = x * weight.transpose(1, 2)
+        return weighed
+
+
+class SincBands(nn.Module):
+    """`SincConv`, a norm, and `ChannelAttention`: what a front-end begins with."""
+
+    stride = SincConv.stride
+
+    def __init__(self, num_filters: int, *, sample_rate: float) -> None:
+        """As `SincConv`.
+
+        Args:
+            num_filters: Bands.
+            sample_rate: Of the samples, in hertz.
+
+        Raises:
+            SettingError: If the samples do not carry the highest frequency.
+        """
+        super().__init__()
+        self.conv = SincConv(num_filters, sample_rate=sample_rate)
+        self.norm = window_norm(num_filters)
+        self.attention = ChannelAttention(num_filters)
+
+    def forward(
+        self, samples: Float[Tensor, "batch 1 samples"]
+    ) -> Float[Tensor, "batch filters steps"]:
+        """Each band, weighed."""
+        weighed: Tensor = self.attention(F.gelu(self.norm(self.conv(samples))))
         return weighed

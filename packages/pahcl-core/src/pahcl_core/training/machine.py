@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
+_FIRST_SCALE = 2.0**10  # of a loss in float16; torch's 2**16 overflows in the first few steps
 _GAINS_FROM = (8, 0)  # compute capability: tensor cores that take bfloat16
 _HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -84,7 +85,7 @@ class EncoderPass:
         """What keeps gradients within the range of float16; None where nothing is in it."""
         if self._dtype != torch.float16:
             return None
-        return torch.amp.GradScaler(self._device)
+        return torch.amp.GradScaler(self._device, init_scale=_FIRST_SCALE)
 
 
 def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:

@@ -58,7 +58,7 @@ class Monitor:
 
         Args:
             config: What is looked at.
-            objective: Its projections are looked at.
+            objective: What it compares is looked at.
             cohorts: What is pretrained on.
             cycles_per_recording: That an epoch draws; a quarter of them stand for a recording.
 
@@ -87,7 +87,7 @@ class Monitor:
             second: The other, row-aligned.
             person: Who each cycle is of.
         """
-        one, other = self._objective.projected(first), self._objective.projected(second)
+        one, other = self._objective.compared(first), self._objective.compared(second)
         self._seen.append(
             _Batch(
                 embedding=_on_host(first.cycle),

@@ -1,9 +1,10 @@
 """The learner of pretraining: an encoder that tells cycles, and the phases in them, apart.
 
-Two cycles of one recording, each changed at random, are drawn together, and away from the cycles
-of other people: cycle-level InfoNCE. The same goes for each of the four phases: substructure-level
-InfoNCE (`losses.hierarchical`). Beside it, or instead, it predicts sound that it was not shown
-(`training.prediction`). What is minimised is the weighted sum.
+An encoder predicts sound that it was not shown, of the cycle and of each phase in it
+(`training.prediction`). Beside it, or instead, two cycles of one recording, each changed at random,
+are drawn together, and away from the cycles of other people: cycle-level InfoNCE. The same goes for
+each of the four phases: substructure-level InfoNCE (`losses.hierarchical`). What is minimised is
+the weighted sum.
 """
 
 from collections.abc import Mapping
@@ -37,13 +38,19 @@ _VALIDATION = 0  # the epoch whose random numbers validation always has; trainin
 
 
 class Losses(NamedTuple):
-    """The weighted sum and its terms."""
+    """The weighted sum and its terms, None for one that has no weight."""
 
     total: Float[Tensor, ""]
-    cycle: Float[Tensor, ""]
-    substructure: Float[Tensor, ""]
-    prediction: Float[Tensor, ""] | None
-    """None where nothing is predicted."""
+    cycle: Float[Tensor, ""] | None = None
+    substructure: Float[Tensor, ""] | None = None
+    prediction: Float[Tensor, ""] | None = None
+
+    def logged(self) -> dict[str, Float[Tensor, ""]]:
+        """Those there are, under the names they are tracked by."""
+        named = zip(
+            ("loss", "cycle_loss", "substructure_loss", "prediction_loss"), self, strict=True
+        )
+        return {name: term.detach() for name, term in named if term is not None}
 
 
 class Pretraining:
@@ -85,7 +92,7 @@ class Pretraining:
             ).to(device)
             self.heads = nn.ModuleDict({**self.heads, **self.prediction.heads})
         self.momentum: MomentumContrast | None = None
-        if config.objective.negatives == "queue":
+        if config.objective.negatives == "queue" and config.objective.is_contrastive:
             self.momentum = MomentumContrast(self.encoder, self.objective).to(device)
         self.monitor = Monitor(
             config.monitor,
@@ -95,7 +102,7 @@ class Pretraining:
         )
         self.epoch = 0
         self.done = 0.0
-        self.losses: list[Tensor] = []
+        self.losses: list[dict[str, Tensor]] = []
         self.cycle_weights: list[float] = []
 
     def begin_epoch(self, epoch: int) -> None:
@@ -110,7 +117,7 @@ class Pretraining:
     def loss(self, batch: Int64[np.ndarray, "batch"]) -> Tensor:
         """The weighted sum, for these cycles and their partners."""
         loss = self._losses(batch, self.epoch)
-        self.losses.append(_detached(loss))
+        self.losses.append(loss.logged())
         self.cycle_weights.append(self.config.objective.cycle_weight_at(self.done))
         return loss.total
 
@@ -169,7 +176,7 @@ class Pretraining:
 
     def _validation_losses(
         self, cycles: Int64[np.ndarray, "cycles"], *, watched: bool = False
-    ) -> list[Tensor]:
+    ) -> list[dict[str, Tensor]]:
         """Of batches of these cycles, shown to the monitor or not."""
         drawn = epoch_of(
             self.cycles,
@@ -179,7 +186,7 @@ class Pretraining:
         )
         with torch.no_grad():
             return [
-                _detached(self._losses(batch, _VALIDATION, watched=watched))
+                self._losses(batch, _VALIDATION, watched=watched).logged()
                 for batch in batches(drawn, self.config.training.batch_size)
             ]
 
@@ -224,21 +231,39 @@ class Pretraining:
         person = torch.from_numpy(self.person[batch % len(self.person)]).to(self.device)
         if watched:
             self.monitor.see(first, second, person)
-        done = 1.0 if epoch == _VALIDATION else self.done
-        loss: HierarchicalLoss
-        if self.momentum is None or epoch == _VALIDATION:
-            loss = self.objective(first, second, person, done=done)
-        else:
-            loss = self.momentum.loss(
-                self.objective, windows, (first, second), person, done=done, embed=self._embedded
-            )
+        losses = Losses(torch.zeros((), device=self.device))
+        if self.config.objective.is_contrastive:
+            losses = self._contrast(windows, (first, second), person, epoch)
         if self.prediction is None:
-            return Losses(*loss, prediction=None)
+            return losses
         clean = [view.clean for view in views]
         by_cycle = self.ranks.gather(self.prediction(shares, hidden, clean))
         predicted = by_cycle.mean()
-        total = loss.total + self.config.objective.prediction_weight * predicted
-        return Losses(total, loss.cycle, loss.substructure, predicted)
+        total = losses.total + self.config.objective.prediction_weight * predicted
+        return losses._replace(total=total, prediction=predicted)
+
+    def _contrast(
+        self,
+        windows: tuple[Windows, Windows],
+        embeddings: tuple[Embeddings, Embeddings],
+        person: Int64[Tensor, "batch"],
+        epoch: int,
+    ) -> Losses:
+        """Cycles, and the phases in them, told apart; terms without a weight are left out."""
+        config = self.config.objective
+        done = 1.0 if epoch == _VALIDATION else self.done
+        loss: HierarchicalLoss
+        if self.momentum is None or epoch == _VALIDATION:
+            loss = self.objective(*embeddings, person, done=done)
+        else:
+            loss = self.momentum.loss(
+                self.objective, windows, embeddings, person, done=done, embed=self._embedded
+            )
+        return Losses(
+            loss.total,
+            cycle=loss.cycle if config.cycle_weight > 0 else None,
+            substructure=loss.substructure if config.substructure_weight > 0 else None,
+        )
 
     def _hidden(
         self, cycles: Int64[np.ndarray, "rows"], draw: Draw
@@ -296,13 +321,8 @@ class Pretraining:
         }
 
 
-def _detached(losses: Losses) -> Float[Tensor, "terms"]:
-    """Those that there are, for `_means`."""
-    return torch.stack([term for term in losses if term is not None]).detach()
-
-
-def _means(split: str, losses: list[Tensor]) -> dict[str, float]:
-    """By the names they are tracked under; the last term only where something is predicted."""
-    names = ("loss", "cycle_loss", "substructure_loss", "prediction_loss")
-    means = torch.stack(losses).mean(dim=0).tolist()
-    return {f"{split}/{name}": value for name, value in zip(names, means, strict=False)}
+def _means(split: str, losses: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Over batches, by the names they are tracked under."""
+    names = list(losses[0])
+    means = torch.stack([torch.stack(list(one.values())) for one in losses]).mean(dim=0).tolist()
+    return {f"{split}/{name}": value for name, value in zip(names, means, strict=True)}
