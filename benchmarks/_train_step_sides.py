@@ -161,7 +161,9 @@ class Resident:
             )
             for number, view in enumerate(self._views)
         ]
-        loss = learner.objective(*embedded, self._person[rows]).total
+        loss = torch.zeros((), device=learner.device)
+        if objective.is_contrastive:
+            loss = learner.objective(*embedded, self._person[rows]).total
         if learner.prediction is None:
             return loss
         clean = [Windows(one.samples[rows], one.bounds[rows]) for one in self._targets]

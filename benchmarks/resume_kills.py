@@ -36,11 +36,13 @@ from _kills import mark_children, orphans
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_track import read_history
 
+_CONTRAST = ("objective.cycle_weight=1", "objective.substructure_weight=0.5")
+_QUEUE = ("objective.negatives=queue", "objective.queue_size=50", "objective.momentum=0.9")
 OBJECTIVES: dict[str, tuple[str, ...]] = {
     "default": (),
-    "queue": ("objective.negatives=queue", "objective.queue_size=50", "objective.momentum=0.9"),
-    "rising weight": ("objective.cycle_full=0.5",),
-    "prediction": ("objective.prediction_weight=1",),
+    "contrast": (*_CONTRAST, "objective.prediction_weight=0"),
+    "queue": (*_CONTRAST, *_QUEUE),
+    "rising weight": (*_CONTRAST, "objective.cycle_full=0.5"),
 }
 _SMALL = (
     *("encoder.width=16", "encoder.num_blocks=1", "encoder.state_size=4", "encoder.window_s=1.024"),
