@@ -20,7 +20,8 @@ from pahcl_core.training.device import resolve_device
 from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.nearest_neighbours import MonitorConfig
 from pahcl_core.training.people import Cohort, read_cohort
-from pahcl_core.training.probe import FOLDS, linear_probe, recording_embeddings
+from pahcl_core.training.probe import linear_probe, recording_embeddings
+from pahcl_core.training.rows import FOLDS
 from pahcl_core.training.scoring import challenge_of
 from pahcl_core.training.settings import Device, FinetuneConfig, ReadingConfig
 from pahcl_core.training.windows import WindowSource

@@ -119,20 +119,20 @@ def embed(config: EmbedConfig, *, progress: Progress = lambda items, total: item
     refuse_damage(collection, cycles, found, config.reading)
     cycles = with_windows(cycles, checkpoint.encoder_config.window_s)
     source = WindowSource.seen_by(checkpoint.encoder_config, cycles, checkpoint.signal, device)
-    rows = embed_cycles(encoder, source, cycles)
+    rows = embed_cycles(encoder, source, np.arange(len(cycles)))
     columns = (_by_cycle if config.per_cycle else _by_recording)(rows, cycles, collection)
     return Embedded(columns=columns, about=_about(config, checkpoint, collection))
 
 
 def embed_cycles(
-    encoder: Encoder, source: WindowSource, cycles: CycleSet
+    encoder: Encoder, source: WindowSource, index: Int64[np.ndarray, "cycles"]
 ) -> Float32[np.ndarray, "cycles width"]:
-    """The embedding of every cycle; leaves the encoder in evaluation mode."""
+    """The embeddings of these cycles, as they are; leaves the encoder in evaluation mode."""
     encoder.eval()
     with torch.no_grad():
         batches = [
             encoder(*source[batch]).cycle.float().cpu().numpy()
-            for batch in in_order(np.arange(len(cycles)), _BATCH_SIZE)
+            for batch in in_order(index, _BATCH_SIZE)
         ]
     return np.concatenate(batches)
 

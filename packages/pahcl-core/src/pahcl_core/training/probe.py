@@ -12,28 +12,26 @@ Source:
 """
 
 import numpy as np
-import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, Shaped
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pahcl_core.data.tasks import Task
-from pahcl_core.errors import DataError
 from pahcl_core.metrics.aggregation import mean_by
 from pahcl_core.models.encoder import Encoder
-from pahcl_core.training.evaluation import Predictions, of_patients
+from pahcl_core.training.embedding import embed_cycles
+from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.people import Cohort
-from pahcl_core.training.windows import WindowSource, in_order, spread_over
+from pahcl_core.training.rows import foretold_patients
+from pahcl_core.training.windows import WindowSource, spread_over
 
 CYCLES_PER_RECORDING = 16
 """At most, as far from one another as can be: more change a mean little, and cost time."""
 
-FOLDS = 5
 _INNER_FOLDS = 3
 _STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # scikit-learn's C; embeddings have a spread of 1
-_BATCH_SIZE = 256
 
 
 def recording_embeddings(
@@ -51,13 +49,8 @@ def recording_embeddings(
     """
     cycles = cohort.cycles
     index = spread_over(cycles, np.arange(len(cycles)), CYCLES_PER_RECORDING)
-    encoder.eval()
-    with torch.no_grad():
-        rows = [
-            encoder(*source[batch]).cycle.double().cpu().numpy()
-            for batch in in_order(index, _BATCH_SIZE)
-        ]
-    return mean_by(cycles.recording[index], np.concatenate(rows))
+    rows = embed_cycles(encoder, source, index)
+    return mean_by(cycles.recording[index], rows.astype(np.float64))
 
 
 def linear_probe(
@@ -80,31 +73,19 @@ def linear_probe(
     Raises:
         DataError: If a class has fewer persons than there are folds.
     """
-    known = [
-        row
-        for row, number in enumerate(recordings)
-        if cohort.cycles.recordings[number].labels.get(task.label) in task.classes
-    ]
-    chosen = [cohort.cycles.recordings[recordings[row]] for row in known]
-    rows = embeddings[known]
-    labels = np.array([task.class_index(one.labels[task.label]) for one in chosen])
-    owner = [one.subject_id for one in chosen]
-    person_of = {one.subject_id: one.person_id for one in cohort.collection.subjects}
-    persons = np.array([person_of[subject] for subject in owner])
-    _refuse_few(labels, persons, task)
-    probabilities = np.full((len(rows), len(task.classes)), np.nan)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for train, test in folds.split(rows, labels, persons):
-        model = _regression(seed).fit(rows[train], labels[train], groups=persons[train])
-        probabilities[test] = 0.0  # of a class that no one in the fold's training has
-        probabilities[np.ix_(test, model.classes_)] = model.predict_proba(rows[test])
-    subjects = [s for s in cohort.collection.subjects if s.labels.get(task.label) in task.classes]
-    counts = np.bincount(cohort.cycles.recording, minlength=len(cohort.cycles.recordings))
-    heard = recordings[known]
-    windows = cohort.cycles.by_windows[heard]
-    return of_patients(
-        subjects, owner, probabilities, counts[heard].astype(np.int64), windows, task
-    )
+
+    def foretell(
+        known: Float64[np.ndarray, "train width"],
+        labels: Int64[np.ndarray, "train"],
+        persons: Shaped[np.ndarray, "train"],
+        asked: Float64[np.ndarray, "test width"],
+    ) -> Float64[np.ndarray, "test classes"]:
+        model = _regression(seed).fit(known, labels, groups=persons)
+        said = np.zeros((len(asked), len(task.classes)))  # of a class that no one here has
+        said[:, model.classes_] = model.predict_proba(asked)
+        return said
+
+    return foretold_patients(recordings, embeddings, cohort, task, seed=seed, foretell=foretell)
 
 
 def _regression(seed: int) -> GridSearchCV:
@@ -117,13 +98,3 @@ def _regression(seed: int) -> GridSearchCV:
         cv=StratifiedGroupKFold(_INNER_FOLDS, shuffle=True, random_state=seed),
         error_score="raise",
     )
-
-
-def _refuse_few(labels: Int64[np.ndarray, "recordings"], persons: np.ndarray, task: Task) -> None:
-    for number, name in enumerate(task.classes):
-        count = len(set(persons[labels == number]))
-        if count < FOLDS:
-            raise DataError(
-                f"{task.name}: {count} persons with {name!r}, and a probe in {FOLDS} folds needs "
-                f"{FOLDS} of each class"
-            )

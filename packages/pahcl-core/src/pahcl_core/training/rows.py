@@ -1,7 +1,7 @@
 """Recordings as rows of figures, embeddings or others: whose they are, and what patients come to.
 
 Everyone is asked once by those who are not among them: recordings are dealt out in folds, person by
-person, as a linear probe deals them (`training.probe`).
+person. The linear probe (`training.probe`) and its kin ask in this way.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,8 @@ from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
 from pahcl_core.training.evaluation import Predictions, of_patients
 from pahcl_core.training.people import Cohort
-from pahcl_core.training.probe import FOLDS
+
+FOLDS = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +164,7 @@ def foretold_patients(
         rows: Their figures.
         cohort: Whose they are; its split is not looked at.
         task: What to tell.
-        seed: Of the folds, which are those of `linear_probe`.
+        seed: Of the folds, which are the same for any figures.
         foretell: Learns from rows, and gives probabilities of others.
 
     Raises:
