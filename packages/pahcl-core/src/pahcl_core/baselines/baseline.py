@@ -5,7 +5,6 @@ as the task has it (`data.tasks`). With the same seed the persons trained on, va
 on are those of a fine-tuning, so that the two can be compared person by person.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,14 @@ from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.config import to_dict, write_toml
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.split_files import write_split
-from pahcl_core.data.splits import few_shot
 from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.errors import DataError
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.assessment import assess
 from pahcl_core.training.evaluation import Predictions, answers_of, score
+from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import reported
-from pahcl_core.training.people import Cohort, read_cohort
+from pahcl_core.training.people import Cohort, read_cohort, training_ids
 from pahcl_core.training.prediction_files import (
     confusion_table,
     prediction_table,
@@ -41,10 +40,7 @@ from pahcl_core.training.run_directory import (
     run_directory,
     write_json,
 )
-from pahcl_core.training.versions import versions
 from pahcl_track import Run, Tracker, Value
-
-log = logging.getLogger(__name__)
 
 SPLITS = "splits.json"
 
@@ -103,9 +99,16 @@ def baseline(
             tracker.save(directory / SPLITS, kind="split")
             model, predictions = learnt(config, cohort, task)
             scores = {name: score(one, task) for name, one in predictions.items()}
-            metrics = _final_metrics(config, cohort, model, predictions, scores) | assess(
-                {name: answers_of(one, task) for name, one in predictions.items()}, task
-            )
+            metrics = final_metrics(
+                cohort,
+                task,
+                predictions,
+                scores,
+                features=config.features,
+                model=config.model,
+                strength=model.strength,
+                seed=config.seed,
+            ) | assess({name: answers_of(one, task) for name, one in predictions.items()}, task)
             tracker.log(_told(predictions["test"], scores, task), step=0)
             summary.update({n: v for n, v in _named(scores).items() if not n.startswith("train/")})
             write_predictions(directory / PREDICTIONS, predictions, task)
@@ -124,7 +127,7 @@ def learnt(
         DataError: If the training recordings have one class alone.
     """
     heard, rows = recording_features(cohort.cycles, config.features, config.spectrum, config.signal)
-    train_ids = _train_ids(config, cohort, task)
+    train_ids = training_ids(config.as_finetune, cohort, task)
     known = labelled_rows(heard, cohort, task)
     owner = [cohort.cycles.recordings[number].subject_id for number in heard[known.place]]
     own = np.isin(owner, train_ids)
@@ -149,23 +152,6 @@ def learnt(
     }
 
 
-def _train_ids(config: BaselineConfig, cohort: Cohort, task: Task) -> tuple[str, ...]:
-    if not config.few_shot:
-        return tuple(cohort.split.train)
-    taken = few_shot(
-        cohort.collection.subjects,
-        cohort.split.train,
-        label=task.label,
-        ratio=config.shot_ratio,
-        seed=config.seed,
-    )
-    log.info(
-        "few-shot: %d of %d training persons",
-        len(cohort.persons(taken)), len(cohort.persons(cohort.split.train)),
-    )  # fmt: skip
-    return taken
-
-
 def _named(scores: Mapping[str, Scores]) -> dict[str, float]:
     return {f"{split}/{n}": v for split, one in scores.items() for n, v in one.values.items()}
 
@@ -177,43 +163,3 @@ def _told(test: Predictions, scores: Mapping[str, Scores], task: Task) -> dict[s
         "test/confusion_matrix": confusion_table(test, task),
         **_named(scores),
     }
-
-
-def _final_metrics(
-    config: BaselineConfig,
-    cohort: Cohort,
-    model: Fitted,
-    predictions: Mapping[str, Predictions],
-    scores: Mapping[str, Scores],
-) -> dict[str, Any]:
-    """The content of `final_metrics.json`, by the names that a fine-tuning gives."""
-    task = task_named(config.task)
-    values: dict[str, float | None] = {}
-    undefined: dict[str, str] = {}
-    for split in ("val", "test"):
-        values |= {f"{split}_{name}": value for name, value in scores[split].values.items()}
-        values |= {f"{split}_{name}": None for name in scores[split].undefined}
-        undefined |= {f"{split}_{n}": reason for n, reason in scores[split].undefined.items()}
-    return {
-        "task": task.name,
-        "unit": task.unit,
-        "provenance": cohort.collection.provenance,
-        "features": config.features,
-        "model": config.model,
-        "strength": model.strength,
-        "n": {name: len(one.subjects) for name, one in predictions.items()},
-        "n_by_class": {name: _by_class(one, task) for name, one in predictions.items()},
-        "recordings_by_windows": {
-            name: int(one.by_windows.sum()) for name, one in predictions.items()
-        },
-        "seed": config.seed,
-        "not_used": len(cohort.problems),
-        **values,
-        "undefined": undefined,
-        "versions": versions(),
-    }
-
-
-def _by_class(predictions: Predictions, task: Task) -> dict[str, int]:
-    counts = np.bincount(predictions.labels, minlength=len(task.classes))
-    return dict(zip(task.classes, counts.tolist(), strict=True))

@@ -70,11 +70,13 @@ class BaselineConfig:
 
     @property
     def as_finetune(self) -> FinetuneConfig:
-        """The fine-tuning that reads, prepares and splits the same data in the same way."""
+        """The fine-tuning that reads, prepares and deals out the same data in the same way."""
         return FinetuneConfig(
             task=self.task,
             data_dir=self.data_dir,
             output_dir=self.output_dir,
+            few_shot=self.few_shot,
+            shot_ratio=self.shot_ratio,
             seed=self.seed,
             num_workers=self.num_workers,
             store=self.store,

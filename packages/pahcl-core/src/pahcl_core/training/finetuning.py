@@ -14,8 +14,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from pahcl_core.data.splits import few_shot
-from pahcl_core.data.tasks import Task, task_named
+from pahcl_core.data.tasks import task_named
 from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
@@ -25,14 +24,14 @@ from pahcl_core.training.checkpoint import Checkpoint, encoder_from
 from pahcl_core.training.draws import Draw
 from pahcl_core.training.evaluation import Predictions, Scored, UnitClassifier, predict, score
 from pahcl_core.training.examples import CycleExamples, UnitExamples
+from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import Trained
 from pahcl_core.training.machine import EncoderPass, compile_in_place
-from pahcl_core.training.people import Cohort
+from pahcl_core.training.people import Cohort, training_ids
 from pahcl_core.training.rank_layers import over_ranks
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.units import UnitDraws, units_of
-from pahcl_core.training.versions import versions
 from pahcl_core.training.windows import WindowSource
 
 log = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ class Finetuning:
         self.cohort = cohort
         self.cycles = cohort.cycles
         self.task = task_named(config.task)
-        self.train_ids = _train_ids(config, cohort, self.task)
+        self.train_ids = training_ids(config, cohort, self.task)
         self.train_cycles = cohort.cycles.of_subjects(self.train_ids)
         self.source = WindowSource.seen_by(config.encoder, cohort.cycles, config.signal, device)
         self.encoder = self._initial_encoder().to(device)
@@ -205,33 +204,17 @@ class Finetuning:
         scores: Mapping[str, Scores],
     ) -> dict[str, Any]:
         """The content of `final_metrics.json`."""
-        values: dict[str, float | None] = {}
-        undefined: dict[str, str] = {}
-        for split in ("val", "test"):
-            for name, value in scores[split].values.items():
-                values[f"{split}_{name}"] = value
-            for name, reason in scores[split].undefined.items():
-                values[f"{split}_{name}"] = None
-                undefined[f"{split}_{name}"] = reason
-        return {
-            "task": self.task.name,
-            "unit": self.task.unit,
-            "provenance": self.cohort.collection.provenance,
-            "n": {name: len(p.subjects) for name, p in predictions.items()},
-            "n_by_class": {name: _by_class(p, self.task) for name, p in predictions.items()},
-            "pooling": self.config.pooling,
-            "recordings_by_windows": {
-                name: int(p.by_windows.sum()) for name, p in predictions.items()
-            },
-            "seed": self.config.seed,
-            "best_epoch": trained.best_epoch,
-            "selected_by": f"val_{self.config.selection}",
-            "test_persons_seen_in_pretraining": self._seen_in_pretraining(),
-            "not_used": len(self.cohort.problems),
-            **values,
-            "undefined": undefined,
-            "versions": versions(),
-        }
+        return final_metrics(
+            self.cohort,
+            self.task,
+            predictions,
+            scores,
+            pooling=self.config.pooling,
+            seed=self.config.seed,
+            best_epoch=trained.best_epoch,
+            selected_by=f"val_{self.config.selection}",
+            test_persons_seen_in_pretraining=self._seen_in_pretraining(),
+        )
 
     def _seen_in_pretraining(self) -> int:
         """How many of the persons under test the encoder knows already."""
@@ -257,28 +240,6 @@ class _Seen(NamedTuple):
     """Summed over the examples."""
 
 
-def _train_ids(config: FinetuneConfig, cohort: Cohort, task: Task) -> tuple[str, ...]:
-    if not config.few_shot:
-        return tuple(cohort.split.train)
-    taken = few_shot(
-        cohort.collection.subjects,
-        cohort.split.train,
-        label=task.label,
-        ratio=config.shot_ratio,
-        seed=config.seed,
-    )
-    log.info(
-        "few-shot: %d of %d training persons",
-        len(cohort.persons(taken)), len(cohort.persons(cohort.split.train)),
-    )  # fmt: skip
-    return taken
-
-
 def named(split: str, scores: Scores) -> dict[str, float]:
     """By the names they are tracked under."""
     return {f"{split}/{name}": value for name, value in scores.values.items()}
-
-
-def _by_class(predictions: Predictions, task: Task) -> dict[str, int]:
-    counts = np.bincount(predictions.labels, minlength=len(task.classes))
-    return dict(zip(task.classes, counts.tolist(), strict=True))

@@ -10,9 +10,9 @@ from pahcl_core.data.cycle_set import CycleSet, with_windows
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.readers import READERS, collection_of
 from pahcl_core.data.split_files import read_split
-from pahcl_core.data.splits import Split, having_labels, split_everyone
+from pahcl_core.data.splits import Split, few_shot, having_labels, split_everyone
 from pahcl_core.data.store import prepare
-from pahcl_core.data.tasks import task_named
+from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.errors import DataError
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig, ReadingConfig
 
@@ -183,3 +183,21 @@ def tell(cohort: Cohort, name: str = "the data") -> None:
         name, len(cohort.cycles.recordings), len(cohort.collection.subjects),
         cohort.collection.provenance, len(cohort.cycles),
     )  # fmt: skip
+
+
+def training_ids(config: FinetuneConfig, cohort: Cohort, task: Task) -> tuple[str, ...]:
+    """Subject numbers of those trained on: the training side, or a few of its persons."""
+    if not config.few_shot:
+        return tuple(cohort.split.train)
+    taken = few_shot(
+        cohort.collection.subjects,
+        cohort.split.train,
+        label=task.label,
+        ratio=config.shot_ratio,
+        seed=config.seed,
+    )
+    log.info(
+        "few-shot: %d of %d training persons",
+        len(cohort.persons(taken)), len(cohort.persons(cohort.split.train)),
+    )  # fmt: skip
+    return taken
