@@ -168,6 +168,13 @@ def _cohort(
 
 
 @pytest.fixture(scope="session")
+def cohort(make_cohort) -> Cohort:
+    """Thirty people, ten of each class, with two recordings each."""
+    classes = ("Absent", "Present", "Unknown")
+    return make_cohort(train=classes * 6, val=classes * 2, test=classes * 2)
+
+
+@pytest.fixture(scope="session")
 def make_cohorts(make_cohort) -> Callable[..., Cohorts]:
     """What a pretraining of these settings makes of collections that were read."""
 

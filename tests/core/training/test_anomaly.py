@@ -12,13 +12,6 @@ MURMUR = TASKS["circor_murmur"]
 OUTCOME = TASKS["circor_outcome"]
 
 
-@pytest.fixture(scope="module")
-def cohort(make_cohort):
-    """Thirty people, ten of each class, with two recordings each."""
-    classes = ("Absent", "Present", "Unknown")
-    return make_cohort(train=classes * 6, val=classes * 2, test=classes * 2)
-
-
 def shrunk_covariance(rows):
     """Ledoit and Wolf, 2004, section 3.3, lemma by lemma; rows have mean 0."""
     num, width = rows.shape

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 
 from pahcl_core.data.tasks import TASKS
 from pahcl_core.evaluation.neighbours import neighbour_probe
@@ -12,13 +11,6 @@ from pahcl_core.training.rows import folds_of, labelled_rows
 
 MURMUR = TASKS["circor_murmur"]
 OUTCOME = TASKS["circor_outcome"]
-
-
-@pytest.fixture(scope="module")
-def cohort(make_cohort):
-    """Thirty people, ten of each class, with two recordings each."""
-    classes = ("Absent", "Present", "Unknown")
-    return make_cohort(train=classes * 6, val=classes * 2, test=classes * 2)
 
 
 def test_equals_a_count_by_hand(cohort):

@@ -15,13 +15,6 @@ MURMUR = TASKS["circor_murmur"]
 OUTCOME = TASKS["circor_outcome"]
 
 
-@pytest.fixture
-def cohort(make_cohort):
-    """Thirty people, ten of each class, with two recordings each."""
-    classes = ("Absent", "Present", "Unknown")
-    return make_cohort(train=classes * 6, val=classes * 2, test=classes * 2)
-
-
 def classes_of(cohort, task):
     return np.array([task.class_index(r.labels[task.label]) for r in cohort.cycles.recordings])
 

@@ -12,13 +12,6 @@ from pahcl_core.training.rows import folds_of, foretold_patients, labelled_rows
 MURMUR = TASKS["circor_murmur"]
 
 
-@pytest.fixture(scope="module")
-def cohort(make_cohort):
-    """Thirty people, ten of each class, with two recordings each."""
-    classes = ("Absent", "Present", "Unknown")
-    return make_cohort(train=classes * 6, val=classes * 2, test=classes * 2)
-
-
 def test_the_linear_probe_is_a_regression_of_each_fold(cohort):
     """Against a plain loop over scikit-learn's folds."""
     rows = np.random.default_rng(0).normal(size=(60, 5))
