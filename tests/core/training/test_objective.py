@@ -196,3 +196,28 @@ def test_equal_parts_need_no_phases(learner):
 
     assert plain.train_scores()["train/substructure_loss"] == 0.0
     assert one.train_scores()["train/substructure_loss"] > 1.0
+
+
+@pytest.mark.parametrize("num_parts", [0, 2])
+@pytest.mark.parametrize(("cycle_weight", "substructure_weight"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_what_has_no_weight_is_looked_at_as_it_is(cycle_weight, substructure_weight, num_parts):
+    """And what has, in the space where it is trained."""
+    torch.manual_seed(0)
+    config = ObjectiveConfig(
+        cycle_weight=cycle_weight,
+        substructure_weight=substructure_weight,
+        substructures=num_parts or "physiology",
+    )
+    objective = Objective(config, width=16)
+    cycle, phases, parts = torch.randn(5, 16), torch.randn(5, 4, 16), torch.randn(5, num_parts, 16)
+    there = torch.ones(5, 4, dtype=torch.bool)
+    embeddings = Embeddings(
+        cycle, phases, there, parts, there[:, :num_parts], torch.zeros(5, 0, 16)
+    )
+    head = objective.heads["part" if num_parts else "phase"]
+    within = parts if num_parts else phases
+
+    found = objective.compared(embeddings)
+
+    assert torch.equal(found.cycle, objective.heads["cycle"](cycle) if cycle_weight else cycle)
+    assert torch.equal(found.parts, head(within) if substructure_weight else within)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from pahcl_core.losses.hierarchical import HierarchicalLoss, hierarchical_loss
@@ -175,19 +175,21 @@ class Objective(nn.Module):
 
     def projected(self, embeddings: Embeddings) -> Projections:
         """Where cycles, and those of their substructures that are told apart, are compared."""
-        parts = embeddings.parts if self.config.num_equal_parts else embeddings.phases
         return Projections(
-            self.heads["cycle"](embeddings.cycle), self.heads[self._substructure](parts)
+            self.heads["cycle"](embeddings.cycle),
+            self.heads[self._substructure](self._substructures(embeddings)),
         )
 
     def compared(self, embeddings: Embeddings) -> Projections:
         """Where to look at them: the projections that are trained, or what comes before those."""
-        projected = self.projected(embeddings)
-        parts = embeddings.parts if self.config.num_equal_parts else embeddings.phases
+        cycle, parts = embeddings.cycle, self._substructures(embeddings)
         return Projections(
-            projected.cycle if self.config.cycle_weight > 0 else embeddings.cycle,
-            projected.parts if self.config.substructure_weight > 0 else parts,
+            self.heads["cycle"](cycle) if self.config.cycle_weight > 0 else cycle,
+            self.heads[self._substructure](parts) if self.config.substructure_weight > 0 else parts,
         )
+
+    def _substructures(self, embeddings: Embeddings) -> Float[Tensor, "batch parts width"]:
+        return embeddings.parts if self.config.num_equal_parts else embeddings.phases
 
     def valid(self, first: Embeddings, second: Embeddings) -> Bool[Tensor, "batch substructures"]:
         """Which of those substructures are there in both views."""
