@@ -262,6 +262,49 @@ def test_few_shot_counts_persons_of_each_label():
     }
 
 
+@settings(max_examples=40, deadline=None)
+@given(populations(), st.integers(0, 99))
+def test_so_many_persons_of_each_label_nest(subjects, seed):
+    """Whole persons, and who is taken where fewer are asked for is among them."""
+    everyone = [one.subject_id for one in subjects]
+    person = {one.subject_id: one.person_id for one in subjects}
+
+    few, more = (
+        set(few_shot(subjects, everyone, label="murmur", per_class=count, seed=seed))
+        for count in (1, 2)
+    )
+
+    assert few < more
+    for taken in (few, more):
+        whole = {person[one] for one in taken}
+        assert taken == {one for one in everyone if person[one] in whole}
+    assert len({person[one] for one in more}) == 2 * len({person[one] for one in few})
+
+
+def test_few_shot_takes_so_many_of_each_label():
+    subjects = persons_with("Absent", 40) + persons_with("Present", 10) + persons_with("Rare", 3)
+    everyone = [one.subject_id for one in subjects]
+
+    taken = few_shot(subjects, everyone, label="murmur", per_class=3, seed=0)
+
+    assert Counter(one.rstrip("0123456789") for one in taken) == {
+        "Absent": 3,
+        "Present": 3,
+        "Rare": 3,
+    }
+    with pytest.raises(
+        DataError,
+        match="4 persons of each class are asked for, but only 3 of the training persons have "
+        "murmur 'Rare'; ask for at most 3",
+    ):
+        few_shot(subjects, everyone, label="murmur", per_class=4, seed=0)
+
+
+def test_few_shot_refuses_no_number():
+    with pytest.raises(SettingError, match="the number of persons must be at least 1, got 0"):
+        few_shot([], [], label="murmur", seed=0)
+
+
 def test_few_shot_takes_from_the_training_side_only():
     subjects = persons_with("Absent", 40)
     train = tuple(one.subject_id for one in subjects[:7])

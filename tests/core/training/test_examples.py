@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from pahcl_core.data.tasks import TASKS
+from pahcl_core.losses.classification import LossConfig
 from pahcl_core.training.examples import CycleExamples, UnitExamples, class_weights
 from pahcl_core.training.units import UnitDraws, units_of
+from pahcl_core.training.windows import epoch_of
 
 MURMUR = TASKS["circor_murmur"]
 THREE_ONE_TWO = ("Absent", "Absent", "Absent", "Present", "Unknown", "Unknown")
@@ -32,13 +34,19 @@ def test_rare_classes_weigh_more(count, power, expected):
     assert class_weights(labels, 3, power).tolist() == pytest.approx(expected, rel=1e-6)
 
 
-def unit_examples(cohort, *, power=1.0) -> UnitExamples:
+def cycle_examples(cycles, num_train, **loss) -> CycleExamples:
+    settled = LossConfig(**loss)
+    train = np.arange(num_train)
+    return CycleExamples(cycles, train, MURMUR, settled, cycles_per_recording=3)
+
+
+def unit_examples(cohort, *, power=1.0, **loss) -> UnitExamples:
     subjects = cohort.subjects(cohort.split.train)
     draws = UnitDraws(
         units=units_of(cohort.cycles, subjects), seed=0, batch_size=16, cycles_per_recording=2,
         recordings_per_unit=8,
     )  # fmt: skip
-    return UnitExamples(draws, MURMUR, class_weight_power=power)
+    return UnitExamples(draws, MURMUR, LossConfig(class_weight_power=power, **loss))
 
 
 @pytest.mark.parametrize("power", [1.0, 0.5])
@@ -85,7 +93,7 @@ def test_a_cycle_has_the_label_of_its_recording(make_cohort):
     recordings[6] = replace(recordings[6], labels={})
     cycles = replace(cohort.cycles, recordings=tuple(recordings))
 
-    examples = CycleExamples(cycles, np.arange(24), MURMUR, class_weight_power=1.0)
+    examples = cycle_examples(cycles, 24)
 
     assert examples.labels[:28].tolist() == [1] * 4 + [0] * 4 + [0] * 8 + [2] * 8 + [-1] * 4
     lesson = examples.lesson(np.array([16, 4, 0]), CPU)
@@ -103,7 +111,7 @@ def test_cycles_are_weighed_by_recordings_not_by_cycles(make_cohort):
         bounds=cohort.cycles.bounds[keep],
     )
 
-    examples = CycleExamples(cycles, np.arange(19), MURMUR, class_weight_power=1.0)
+    examples = cycle_examples(cycles, 19)
 
     assert examples.weights.tolist() == [1.0, 1.0, 1.0]
 
@@ -111,10 +119,60 @@ def test_cycles_are_weighed_by_recordings_not_by_cycles(make_cohort):
 def test_the_loss_of_cycles_is_a_weighted_mean(make_cohort):
     """By hand: Absent weighs 2/3, Present 2."""
     cohort = make_cohort(train=THREE_ONE_TWO)
-    examples = CycleExamples(cohort.cycles, np.arange(48), MURMUR, class_weight_power=1.0)
+    examples = cycle_examples(cohort.cycles, 48)
     logits = torch.tensor([[0.0, math.log(3.0), 0.0], [0.0, 0.0, 0.0]])
 
     loss = examples.loss(logits, torch.tensor([1, 0])).item()
 
     expected = (2 * math.log(5 / 3) + 2 / 3 * math.log(3)) / (2 + 2 / 3)
     assert loss == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "focal"])
+def test_any_loss_is_weighed_alike(make_cohort, name):
+    """By hand: who is right with p = 3/5 costs (2/5)^2 of what cross-entropy says."""
+    cohort = make_cohort(train=THREE_ONE_TWO)
+    loss = {"name": name, "gamma": 2.0}
+    logits = torch.tensor([[0.0, math.log(3.0), 0.0], [0.0, 0.0, 0.0]])
+    labels = torch.tensor([1, 0])
+    rare, common = math.log(5 / 3), math.log(3)
+    if name == "focal":
+        rare, common = (2 / 5) ** 2 * rare, (2 / 3) ** 2 * common
+
+    of_cycles = cycle_examples(cohort.cycles, 48, **loss).loss(logits, labels).item()
+    of_units = unit_examples(cohort, **loss).loss(logits, labels).item()
+
+    assert of_cycles == pytest.approx((2 * rare + 2 / 3 * common) / (2 + 2 / 3), rel=1e-6)
+    assert of_units == pytest.approx((2 * rare + 2 / 3 * common) / 2, rel=1e-6)
+
+
+def test_what_is_drawn_alike_weighs_the_same(make_cohort):
+    cohort = make_cohort(train=THREE_ONE_TWO)
+
+    assert unit_examples(cohort, balanced_sampling=True).weights.tolist() == [1.0, 1.0, 1.0]
+    assert cycle_examples(cohort.cycles, 48, balanced_sampling=True).weights.tolist() == [1.0] * 3
+
+
+def test_cycles_of_all_classes_are_drawn_equally_often(make_cohort):
+    """Of 36 in an epoch 12 of each, though 18, 6 and 12 would be; evenly over recordings."""
+    cohort = make_cohort(train=THREE_ONE_TWO)
+    examples = cycle_examples(cohort.cycles, 48, balanced_sampling=True)
+
+    drawn = epoch_of(
+        cohort.cycles, np.arange(48), per_recording=3, rng=np.random.default_rng(0),
+        mix=examples.mix,
+    )  # fmt: skip
+
+    assert np.bincount(examples.lesson(drawn, CPU).labels).tolist() == [12, 12, 12]
+    per_recording = np.bincount(cohort.cycles.recording[drawn % len(cohort.cycles)], minlength=12)
+    assert per_recording.tolist() == [2] * 6 + [6] * 2 + [3] * 4
+    assert len(set(drawn.tolist())) == 36  # a cycle that comes twice has another number
+
+
+def test_units_of_all_classes_are_drawn_equally_often(make_cohort):
+    """Two of each class, where there are three, one and two."""
+    examples = unit_examples(make_cohort(train=THREE_ONE_TWO), balanced_sampling=True)
+
+    for epoch in (1, 2, 3):
+        labels = [examples.lesson(batch, CPU).labels for batch in examples.draws.batches(epoch)]
+        assert torch.bincount(torch.cat(labels)).tolist() == [2, 2, 2]

@@ -4,10 +4,12 @@ import csv
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 
+from pahcl_core.errors import DataError
 from pahcl_core.training.checkpoint import load_checkpoint
 from pahcl_core.training.finetune import finetune
 from pahcl_core.training.settings import ScheduleConfig, SplitConfig
@@ -92,6 +94,20 @@ def test_few_shot_takes_whole_persons_of_the_training_side(linked, finetune_conf
         in (result.directory / "train.log").read_text()
     )
     assert sorted(r["subject_id"] for r in predictions if r["split"] == "test") == splits["test"]
+
+
+def test_so_many_persons_of_each_class(circor, finetune_config, silent):
+    """And it is said how many there are; more than there are is refused, with the number."""
+    config = finetune_config(data_dir=circor, shots_per_class=1, training=ONE_EPOCH)
+    result, _, predictions = run(config, silent)
+
+    used = {(row["person_id"], row["label"]) for row in predictions if row["split"] == "train"}
+    assert Counter(label for _, label in used) == {"Absent": 1, "Present": 1, "Unknown": 1}
+    assert result.directory.name == "circor_murmur_finetune_1shot"
+    log = (result.directory / "train.log").read_text()
+    assert "training persons: 1 Absent, 1 Present, 1 Unknown" in log
+    with pytest.raises(DataError, match="9 persons of each class are asked for, but only"):
+        run(replace(config, shots_per_class=9, experiment_name="more"), silent)
 
 
 def test_a_split_on_file_is_taken_as_it_is(circor, finetune_config, silent):

@@ -9,6 +9,7 @@ import torch
 
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError
+from pahcl_core.losses.classification import LossConfig
 from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.finetune import describe_finetune, finetune
 from pahcl_core.training.people import read_cohort
@@ -29,9 +30,11 @@ SCHEDULE = ScheduleConfig(
 @pytest.fixture(params=TRAINERS)
 def trainer(request, circor, finetune_config, pretrain_config):
     """A function that trains in a folder, and the settings, with dropout at work."""
-    kind, _, pooling = request.param.partition(" ")
+    kind, *pooling = request.param.split()
     make = pretrain_config if kind == "pretrain" else finetune_config
-    changes = {"pooling": pooling} if pooling else {}
+    changes = {"pooling": pooling[0]} if pooling else {}
+    if "balanced" in pooling:
+        changes["loss"] = LossConfig(balanced_sampling=True)
     config = make(data_dir=circor, training=SCHEDULE, experiment_name="run", **changes)
     config = replace(config, encoder=replace(config.encoder, dropout=0.2))
     train, describe = TRAINERS[kind]
@@ -95,7 +98,9 @@ def test_the_end_is_the_same_to_the_bit(trainer, tmp_path, share):
 
 
 @pytest.mark.parametrize(
-    "trainer", [f"finetune {kind}" for kind in ("attention", "mean", "vote")], indirect=True
+    "trainer",
+    ["finetune attention", "finetune mean balanced", "finetune vote", "finetune vote balanced"],
+    indirect=True,
 )
 def test_whatever_is_pooled_the_end_is_the_same_to_the_bit(trainer, tmp_path):
     """Also what each cycle counts for; interrupted in the second half."""

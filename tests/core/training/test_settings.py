@@ -6,6 +6,7 @@ import pytest
 
 from pahcl_core.config import from_dict, to_dict
 from pahcl_core.errors import SettingError
+from pahcl_core.losses.classification import LossConfig
 from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.settings import (
     FinetuneConfig,
@@ -40,7 +41,11 @@ def pretrain_settings(**changes) -> PretrainConfig:
         (finetune_settings, {"shot_ratio": 0.0}, r"shot_ratio must lie in \(0, 1\], got 0.0"),
         (finetune_settings, {"shot_ratio": 1.5}, r"shot_ratio must lie in \(0, 1\], got 1.5"),
         (finetune_settings, {"recordings_per_unit": 0}, "recordings_per_unit must be at least 1"),
-        (finetune_settings, {"class_weight_power": -1.0}, "class_weight_power must be at least 0"),
+        (finetune_settings, {"shots_per_class": -1}, "shots_per_class must be at least 0, got -1"),
+        (finetune_settings, {"few_shot": True, "shots_per_class": 2}, "give one of the two"),
+        (LossConfig, {"class_weight_power": -1.0}, "class_weight_power must be at least 0"),
+        (LossConfig, {"gamma": -1.0}, "gamma must be at least 0, got -1.0"),
+        (LossConfig, {"label_smoothing": 1.0}, "label_smoothing must be at least 0 and below 1"),
         (pretrain_settings, {"data": {}}, "data names no collection"),
         (
             pretrain_settings,
@@ -90,6 +95,7 @@ def test_an_unknown_task_is_refused_with_the_closest():
         ({}, "circor_murmur_finetune"),
         ({"linear_eval": True}, "circor_murmur_linear"),
         ({"few_shot": True}, "circor_murmur_finetune_fewshot10pct"),
+        ({"shots_per_class": 5}, "circor_murmur_finetune_5shot"),
         (
             {"few_shot": True, "shot_ratio": 0.005, "linear_eval": True},
             "circor_murmur_linear_fewshot0.5pct",

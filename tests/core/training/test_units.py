@@ -186,3 +186,56 @@ def test_no_unit_without_its_cycles_even_if_a_subject_has_an_empty_recording(cyc
     _, bags = units.bags(units.cycles, torch.device("cpu"))
     assert bags.unit.tolist() == [0]
     assert set(bags.recording.tolist()) == {0}
+
+
+def draw_numbers(cycles, batch):
+    """Who is in a batch, and for which time in the epoch."""
+    again, number = np.divmod(batch, len(cycles))
+    return list(zip(owners(cycles, number), again.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("batch_size", [100, 12, 1])
+def test_each_class_is_drawn_equally_often(cycles, draws, batch_size):
+    """A alone is of one class: of four draws two are of a, in any batch, and two of the others."""
+    one = draws(balanced=np.array([0, 1, 1, 1]), batch_size=batch_size)
+    others = Counter()
+    for epoch in range(1, 61):
+        batches = one.batches(epoch)
+        assert len(batches) == draws(batch_size=batch_size).num_batches
+        drawn = [who for batch in batches for who in dict.fromkeys(draw_numbers(cycles, batch))]
+        assert len(drawn) == 4  # none is in two batches
+        assert [who for who in sorted(drawn) if who[0] == "a"] == [("a", 0), ("a", 1)]
+        others.update(drawn)
+    # Each of c, d and e has two chances in three, within four standard deviations.
+    for name in "cde":
+        assert others[name, 0] == pytest.approx(40, abs=4 * 3.7)
+        assert others[name, 1] == 0
+
+
+def test_who_is_drawn_again_is_a_unit_of_its_own_and_shows_other_cycles(cycles, draws):
+    """Of all in one batch; the second time has turns of its own."""
+    one = draws(balanced=np.array([0, 1, 1, 1]), batch_size=100, cycles_per_recording=2)
+    apart = 0
+    for epoch in range(1, 21):
+        (batch,) = one.batches(epoch)
+        units, bags = one.units.bags(batch, torch.device("cpu"))
+        assert bags.num_units == 4
+        assert sorted(units.tolist())[:2] == [0, 0]
+        again, number = np.divmod(batch, len(cycles))
+        told = [owners(cycles, number[[place]])[0] for place in range(len(batch))]
+        unit_of_cycle = units[bags.unit[bags.recording].numpy()]
+        assert [one.units.subjects[unit].subject_id for unit in unit_of_cycle] == told
+        first, second = (
+            set(number[(again == time) & np.isin(cycles.recording[number], [0, 4])].tolist())
+            for time in (0, 1)
+        )
+        apart += first != second
+    assert apart > 10
+
+
+def test_who_is_drawn_in_a_balanced_epoch_is_drawn_as_in_another(cycles, draws):
+    """The first time shows the same cycles with balance and without."""
+    plain = set(np.concatenate(draws().batches(3)).tolist())
+    alike = np.concatenate(draws(balanced=np.array([0, 1, 1, 1])).batches(3))
+
+    assert set(alike[alike < len(cycles)].tolist()) < plain

@@ -29,6 +29,10 @@ FewShot = Annotated[
     typer.Option("--few-shot/--all-shots", help="Train on a share of the persons."),
 ]
 ShotRatio = Annotated[float | None, typer.Option("--shot-ratio", help="That share.  [0.1]")]
+ShotsPerClass = Annotated[
+    int | None,
+    typer.Option("--shots-per-class", help="Train on so many persons of each class."),
+]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Times through the recordings.")]
 LearningRate = Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Cycles in a step.")]

@@ -31,6 +31,7 @@ def finetune(
     shot_ratio: Annotated[
         float | None, typer.Option("--shot-ratio", help="That share.  [0.1]")
     ] = None,
+    shots_per_class: options.ShotsPerClass = None,
     pooling: Annotated[
         str | None,
         typer.Option("--pooling", help="Cycles to patients: attention, mean or vote."),
@@ -72,6 +73,7 @@ def finetune(
         "linear_eval": linear_eval,
         "few_shot": few_shot,
         "shot_ratio": shot_ratio,
+        "shots_per_class": shots_per_class,
         "pooling": pooling,
         "training.epochs": epochs,
         "optimiser.lr": lr,

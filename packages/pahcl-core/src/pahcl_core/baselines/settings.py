@@ -9,13 +9,14 @@ from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.splits import SEED
 from pahcl_core.data.tasks import task_named
 from pahcl_core.training.settings import FinetuneConfig, ReadingConfig, SplitConfig
+from pahcl_core.training.shots import Shots
 
 Features = Literal["log_mel", "mfcc", "phase_bands"]
 Model = Literal["logistic", "boosting"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BaselineConfig:
+class BaselineConfig(Shots):
     """A baseline; where a setting is one of a fine-tuning, too, it means the same."""
 
     features: Features
@@ -49,6 +50,9 @@ class BaselineConfig:
     shot_ratio: float = 0.1
     """That share; whole persons, at least one of each class."""
 
+    shots_per_class: int = 0
+    """Learn from so many persons of each class only, instead of a share; 0 for not."""
+
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     signal: SignalConfig = field(default_factory=SignalConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -56,17 +60,15 @@ class BaselineConfig:
 
     def __post_init__(self) -> None:
         task_named(self.task)
-        if not 0 < self.shot_ratio <= 1:
-            raise ValueError(f"shot_ratio must lie in (0, 1], got {self.shot_ratio}")
+        self.check_shots()
         self.spectrum.check_fits(self.signal)
 
     @property
     def name(self) -> str:
-        """`experiment_name`, or `<task>_<features>_<model>`, `…_fewshot10pct`."""
+        """`experiment_name`, or `<task>_<features>_<model>`, `…_fewshot10pct`, `…_5shot`."""
         if self.experiment_name:
             return self.experiment_name
-        shots = f"_fewshot{100 * self.shot_ratio:g}pct" if self.few_shot else ""
-        return f"{self.task}_{self.features}_{self.model}{shots}"
+        return f"{self.task}_{self.features}_{self.model}{self.shots_in_name}"
 
     @property
     def as_finetune(self) -> FinetuneConfig:
@@ -77,6 +79,7 @@ class BaselineConfig:
             output_dir=self.output_dir,
             few_shot=self.few_shot,
             shot_ratio=self.shot_ratio,
+            shots_per_class=self.shots_per_class,
             seed=self.seed,
             num_workers=self.num_workers,
             store=self.store,

@@ -157,27 +157,40 @@ def having_labels(subjects: Iterable[Subject], labels: Sequence[str]) -> tuple[S
 
 
 def few_shot(
-    subjects: Sequence[Subject], train_ids: Sequence[str], *, label: str, ratio: float, seed: int
+    subjects: Sequence[Subject],
+    train_ids: Sequence[str],
+    *,
+    label: str,
+    ratio: float | None = None,
+    per_class: int = 0,
+    seed: int,
 ) -> tuple[str, ...]:
-    """A part of the training subjects: whole persons, the same part of every label's.
+    """A part of the training subjects: whole persons, the same part or number of every label's.
+
+    With the same seed, who asks for more gets everyone that who asks for fewer gets.
 
     Args:
         subjects: All of the collection, in any order.
         train_ids: Subjects of the training side.
-        label: Name of the label whose shares are kept; at least one person of each is taken.
-        ratio: Part of the persons, above 0 and at most 1. With the same seed, a larger ratio
-            takes everyone that a smaller one takes.
+        label: Name of the label whose shares are kept. A person whose subjects differ in it counts
+            for the one that fewest subjects have.
+        ratio: Part of the persons, above 0 and at most 1, of each label at least one; None to take
+            a number.
+        per_class: That number, of each label.
         seed: Another seed takes others.
 
     Returns:
         Subject numbers, sorted.
 
     Raises:
-        SettingError: If `ratio` is out of range.
-        DataError: If `train_ids` names an unknown subject or a subject lacks the label.
+        SettingError: If `ratio` or `per_class` is out of range.
+        DataError: If `train_ids` names an unknown subject, a subject lacks the label, or fewer
+            than `per_class` persons have one.
     """
-    if not 0 < ratio <= 1:
+    if ratio is not None and not 0 < ratio <= 1:
         raise SettingError(f"the ratio of persons must be above 0 and at most 1, got {ratio:g}")
+    if ratio is None and per_class < 1:
+        raise SettingError(f"the number of persons must be at least 1, got {per_class}")
     known = {subject.subject_id: subject for subject in subjects}
     for subject_id in train_ids:
         if subject_id not in known:
@@ -186,8 +199,13 @@ def few_shot(
     _require_labels(chosen, (label,))
     members = _members(chosen)
     taken: list[str] = []
-    for persons in _strata(members, label=label).values():
-        count = max(1, round(ratio * len(persons)))
+    for value, persons in _strata(members, label=label).items():
+        count = per_class if ratio is None else max(1, round(ratio * len(persons)))
+        if count > len(persons):
+            raise DataError(
+                f"{count} persons of each class are asked for, but only {len(persons)} of the "
+                f"training persons have {label} {value!r}; ask for at most {len(persons)}"
+            )
         for person in _shuffled(persons, seed=seed)[:count]:
             taken.extend(subject.subject_id for subject in members[person])
     return tuple(sorted(taken))

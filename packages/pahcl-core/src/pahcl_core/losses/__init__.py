@@ -1,1 +1,1 @@
-"""Contrastive objectives as functions of tensors."""
+"""Objectives as functions of tensors: contrastive ones, and what a mistake in a class costs."""

@@ -59,7 +59,7 @@ class Purpose(IntEnum):
 
     TURN = 13
     """Position 0: of a cycle among its recording's; 1, by a recording's first cycle, among its
-    unit's; 2, by a unit's first cycle, among all units."""
+    unit's; 2, by a unit's first cycle, among all units; 3, by that, among those of its class."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ def finetune(
                 state=one.state,
                 ranks=ranks,
                 units=learner.draws,
+                mix=learner.examples.mix,
                 scaler=learner.passes.gradient_scaler(),
             )
             metrics = _conclude(learner, trained, directory, tracker, summary)

@@ -89,9 +89,14 @@ class Finetuning:
 
     def _examples(self) -> UnitExamples | CycleExamples:
         config, cycles = self.config, self.cycles
-        power = config.class_weight_power
         if self.model.pooling is None:
-            return CycleExamples(cycles, self.train_cycles, self.task, class_weight_power=power)
+            return CycleExamples(
+                cycles,
+                self.train_cycles,
+                self.task,
+                config.loss,
+                cycles_per_recording=config.training.cycles_per_recording,
+            )
         draws = UnitDraws(
             units=units_of(cycles, self.cohort.subjects(self.train_ids)),
             seed=config.seed,
@@ -99,7 +104,7 @@ class Finetuning:
             cycles_per_recording=config.training.cycles_per_recording,
             recordings_per_unit=config.recordings_per_unit,
         )
-        return UnitExamples(draws, self.task, class_weight_power=power)
+        return UnitExamples(draws, self.task, config.loss)
 
     def begin_epoch(self, epoch: int) -> None:
         """Go into training mode for this epoch, and forget the scores before it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pahcl_core.data.collection import Collection, Problem, Subject
 from pahcl_core.data.cycle_set import CycleSet, with_windows
+from pahcl_core.data.label_counts import person_counts
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.readers import READERS, collection_of
 from pahcl_core.data.split_files import read_split
@@ -186,18 +187,26 @@ def tell(cohort: Cohort, name: str = "the data") -> None:
 
 
 def training_ids(config: FinetuneConfig, cohort: Cohort, task: Task) -> tuple[str, ...]:
-    """Subject numbers of those trained on: the training side, or a few of its persons."""
-    if not config.few_shot:
-        return tuple(cohort.split.train)
+    """Subject numbers of those trained on: the training side, or a few of its persons.
+
+    Raises:
+        DataError: If a class has fewer persons there than are asked for.
+    """
+    side = cohort.split.train
+    if not (config.few_shot or config.shots_per_class):
+        return tuple(side)
     taken = few_shot(
         cohort.collection.subjects,
-        cohort.split.train,
+        side,
         label=task.label,
-        ratio=config.shot_ratio,
+        ratio=None if config.shots_per_class else config.shot_ratio,
+        per_class=config.shots_per_class,
         seed=config.seed,
     )
+    by_class = person_counts(cohort.subjects(taken))[task.label]
     log.info(
-        "few-shot: %d of %d training persons",
-        len(cohort.persons(taken)), len(cohort.persons(cohort.split.train)),
+        "few-shot: %d of %d training persons: %s",
+        len(cohort.persons(taken)), len(cohort.persons(side)),
+        ", ".join(f"{count} {name}" for name, count in by_class.items()),
     )  # fmt: skip
     return taken

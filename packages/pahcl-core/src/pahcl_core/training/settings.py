@@ -11,12 +11,14 @@ from pahcl_core.data.readers import MAX_DAMAGED, CollectionName, collection_of
 from pahcl_core.data.splits import FRACTIONS, SEED
 from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import closest
+from pahcl_core.losses.classification import LossConfig
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.augmentation import AugmentationConfig
 from pahcl_core.training.machine import MachineConfig
 from pahcl_core.training.nearest_neighbours import MonitorConfig
 from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.optimisation import OptimiserConfig
+from pahcl_core.training.shots import Shots
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Pooling = Literal["attention", "mean", "vote"]
@@ -130,7 +132,7 @@ class PrepareConfig(_Stored):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FinetuneConfig(_Stored):
+class FinetuneConfig(_Stored, Shots):
     """A fine-tuning run."""
 
     task: str
@@ -161,6 +163,9 @@ class FinetuneConfig(_Stored):
     shot_ratio: float = 0.1
     """That share; whole persons, at least one of each class."""
 
+    shots_per_class: int = 0
+    """Train on so many persons of each class only, instead of a share; 0 for not."""
+
     pooling: Pooling = "vote"
     """How cycles become a recording, and recordings the patient that is scored. `attention`: a
     weighted mean of embeddings, the weights learnt; `mean`: all weigh the same. Both are trained
@@ -169,9 +174,6 @@ class FinetuneConfig(_Stored):
 
     recordings_per_unit: int = 8
     """Drawn anew from each patient in each epoch, where patients are trained on whole."""
-
-    class_weight_power: float = 1.0
-    """Rare classes weigh more in the loss, as their frequency to the minus this; 0 for not."""
 
     selection: Literal["auroc", "auprc", "f1_macro", "balanced_accuracy", "loss"] = "auroc"
     """What, on the validation patients, picks the best epoch; ties go to the lower loss."""
@@ -182,30 +184,25 @@ class FinetuneConfig(_Stored):
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     training: ScheduleConfig = field(default_factory=ScheduleConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     machine: MachineConfig = field(default_factory=MachineConfig)
 
     def __post_init__(self) -> None:
         task_named(self.task)
-        if not 0 < self.shot_ratio <= 1:
-            raise ValueError(f"shot_ratio must lie in (0, 1], got {self.shot_ratio}")
+        self.check_shots()
         if self.recordings_per_unit < 1:
             raise ValueError(
                 f"recordings_per_unit must be at least 1, got {self.recordings_per_unit}"
             )
-        if self.class_weight_power < 0:
-            raise ValueError(
-                f"class_weight_power must be at least 0, got {self.class_weight_power}"
-            )
 
     @property
     def name(self) -> str:
-        """`experiment_name`, or `<task>_finetune`, `<task>_linear`, `…_fewshot10pct`."""
+        """`experiment_name`, or `<task>_finetune`, `<task>_linear`, `…_fewshot10pct`, `…_5shot`."""
         if self.experiment_name:
             return self.experiment_name
         kind = "linear" if self.linear_eval else "finetune"
-        shots = f"_fewshot{100 * self.shot_ratio:g}pct" if self.few_shot else ""
-        return f"{self.task}_{kind}{shots}"
+        return f"{self.task}_{kind}{self.shots_in_name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Bool, Float32, Int64, Shaped
 
 from pahcl_core.data.collection import Subject
 from pahcl_core.data.cycle_set import CycleSet
@@ -39,14 +39,22 @@ class Units:
     ) -> tuple[Int64[np.ndarray, "units"], Bags]:
         """Which of `subjects` these cycles are of, ascending, and how they are put together.
 
+        Those that are drawn again come after the others.
+
         Args:
-            index: Cycles of `subjects`, in any order.
+            index: Cycles of `subjects`, in any order, numbered as `UnitDraws.batches` does: what is
+                drawn again is a unit of its own.
             device: Where the bags are wanted.
         """
-        recordings, of_cycle = np.unique(self.recording[index], return_inverse=True)
-        units, of_recording = np.unique(self.unit[recordings], return_inverse=True)
+        num_recordings, num_units = len(self.unit), len(self.subjects)
+        again, cycle = np.divmod(index, len(self.recording))
+        recordings, of_cycle = np.unique(
+            again * num_recordings + self.recording[cycle], return_inverse=True
+        )
+        again, place = np.divmod(recordings, num_recordings)
+        units, of_recording = np.unique(again * num_units + self.unit[place], return_inverse=True)
         recording, unit = (torch.from_numpy(one).to(device) for one in (of_cycle, of_recording))
-        return units, Bags(recording, unit, len(units))
+        return units % num_units, Bags(recording, unit, len(units))
 
 
 def units_of(cycles: CycleSet, subjects: Sequence[Subject]) -> Units:
@@ -79,6 +87,9 @@ class UnitDraws:
     recordings_per_unit: int
     """Drawn anew from each unit in each epoch, if it has more."""
 
+    balanced: Int64[np.ndarray, "units"] | None = None
+    """Class of each unit, to draw all classes equally often; None to draw each unit once."""
+
     @property
     def num_batches(self) -> int:
         """In each epoch: as for the most cycles that one can have, and one for a unit at most."""
@@ -95,23 +106,63 @@ class UnitDraws:
     def batches(self, epoch: int) -> Sequence[Int64[np.ndarray, "_"]]:
         """Numbers of cycles in the `CycleSet`, the units in another order in each epoch.
 
-        A unit's cycles lie together, and so do a recording's.
+        A unit's cycles lie together, and so do a recording's. Those of a unit that is drawn again
+        are drawn anew, and numbered as `windows.epoch_of` does: the cycle's number plus how many
+        cycles there are, then plus twice that.
         """
-        units, index, recording = self.units, self.units.cycles, self._recording
-        streams = Draw(self.seed, epoch).streams(torch.from_numpy(index))
-        turn = uniforms(streams[:, Purpose.TURN], 3).numpy()
-        recordings, start = np.unique(recording, return_index=True)
-        shown = _first(units.unit[recordings], turn[start, 1], self.recordings_per_unit)
-        drawn = _first(recording, turn[:, 0], self.cycles_per_recording)
-        index = index[drawn & np.isin(recording, recordings[shown])]
-
-        unit, start = np.unique(units.unit[recording], return_index=True)
-        place = np.empty_like(unit)
-        place[unit[np.argsort(turn[start, 2], kind="stable")]] = np.arange(len(unit))
-        of_cycle = place[units.unit[units.recording[index]]]
+        times = self._times(self._turns(epoch, 0)[self._start, 3])
+        drawn, owner, turns = [], [], []
+        for again in range(int(times.max())):
+            turn, asked = self._turns(epoch, again), times > again
+            index = self._shown(turn)
+            unit = self.units.unit[self.units.recording[index]]
+            drawn.append(index[asked[unit]] + again * len(self.units.recording))
+            owner.append(unit[asked[unit]] + again * len(times))
+            turns.append(np.where(asked, turn[self._start, 2], np.inf))
+        place = np.empty(sum(map(len, turns)), dtype=np.int64)
+        place[np.argsort(np.concatenate(turns), kind="stable")] = np.arange(len(place))
+        of_cycle = place[np.concatenate(owner)]
         order = np.argsort(of_cycle, kind="stable")
-        firsts = [part[0] for part in np.array_split(np.arange(len(unit)), self.num_batches)]
-        return np.split(index[order], np.searchsorted(of_cycle[order], firsts[1:]))
+        firsts = [part[0] for part in np.array_split(np.arange(times.sum()), self.num_batches)]
+        return np.split(np.concatenate(drawn)[order], np.searchsorted(of_cycle[order], firsts[1:]))
+
+    @property
+    def _start(self) -> Int64[np.ndarray, "units"]:
+        """Of each unit, where its first cycle is among all of the units'."""
+        return np.unique(self.units.unit[self._recording], return_index=True)[1]
+
+    def _turns(self, epoch: int, again: int) -> Float32[np.ndarray, "cycles 4"]:
+        """Of each cycle; see `Purpose.TURN`."""
+        index = self.units.cycles + again * len(self.units.recording)
+        streams = Draw(self.seed, epoch).streams(torch.from_numpy(index))
+        turns: Float32[np.ndarray, "cycles 4"] = uniforms(streams[:, Purpose.TURN], 4).numpy()
+        return turns
+
+    def _shown(self, turn: Float32[np.ndarray, "cycles 4"]) -> Int64[np.ndarray, "shown"]:
+        """Numbers of the cycles that each unit shows."""
+        recordings, start = np.unique(self._recording, return_index=True)
+        shown = _first(self.units.unit[recordings], turn[start, 1], self.recordings_per_unit)
+        drawn = _first(self._recording, turn[:, 0], self.cycles_per_recording)
+        chosen: Int64[np.ndarray, "shown"] = self.units.cycles[
+            drawn & np.isin(self._recording, recordings[shown])
+        ]
+        return chosen
+
+    def _times(self, turn: Float32[np.ndarray, "units"]) -> Int64[np.ndarray, "units"]:
+        """How often each unit is drawn in an epoch.
+
+        Of each class as many units as of any other, and as many in all as there are; none once
+        more than another of its class but for one time, which those get whose turn is lowest.
+        """
+        if self.balanced is None:
+            return np.ones(len(turn), dtype=np.int64)
+        times = np.zeros(len(turn), dtype=np.int64)
+        classes = np.unique(self.balanced)
+        for share, number in zip(np.array_split(turn, len(classes)), classes, strict=True):
+            own = np.flatnonzero(self.balanced == number)
+            times[own], rest = divmod(len(share), len(own))
+            times[own[np.argsort(turn[own], kind="stable")[:rest]]] += 1
+        return times
 
 
 def _first(

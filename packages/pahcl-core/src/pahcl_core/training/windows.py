@@ -136,19 +136,19 @@ class WindowSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mix:
-    """What share of an epoch is of which collection."""
+    """What share of an epoch is of which part of a `CycleSet`: of which collection or class."""
 
     part: Int64[np.ndarray, "cycles"]
-    """Which collection each cycle of a `CycleSet` is of."""
+    """Which part each cycle of the `CycleSet` is of."""
 
     weights: tuple[float, ...]
-    """Of each collection; positive."""
+    """Of each part; positive."""
 
     def counts(self, without: Int64[np.ndarray, "parts"]) -> list[int]:
-        """How many cycles of each collection make an epoch.
+        """How many cycles of each part make an epoch.
 
         As many in all as without weights, and of each in proportion to its weight times what it
-        has without: whole numbers by largest remainder, the first collection where two are equal.
+        has without: whole numbers by largest remainder, the first part where two are equal.
 
         Args:
             without: How many there would be without weights.
@@ -181,8 +181,8 @@ def epoch_of(
         chosen: Those to draw from.
         per_recording: The limit.
         rng: What the result depends on, besides.
-        mix: Draw as many of each collection as it says (`Mix.counts`), and as evenly over the
-            collection's recordings as they have cycles: a second one of none before a first one
+        mix: Draw as many of each part as it says (`Mix.counts`), and as evenly over the part's
+            recordings as they have cycles: a second one of none before a first one
             of all, and so on. Once there are no more, each is drawn again, as the index plus
             `len(cycles)`, then plus twice that: the same cycle with other random numbers, so that
             it is seen in other views.
