@@ -24,6 +24,7 @@ from pahcl_core.training.prediction_files import (
 )
 from pahcl_core.training.run_directory import METRICS, PREDICTIONS, write_json
 from pahcl_core.training.settings import FinetuneConfig
+from pahcl_core.training.watching import Watch, unwatched
 from pahcl_track import Run, Tracker, Value
 
 INSTANCES = "instances.csv"
@@ -56,6 +57,7 @@ def finetune(
     run: Run | None = None,
     resume: bool = False,
     progress: Progress = lambda items, total: items,
+    watch: Watch = unwatched,
 ) -> FinetuneResult:
     """Train a classifier of a task on a collection, and score it on persons it has not seen.
 
@@ -69,8 +71,11 @@ def finetune(
         resume: Go on with the run in that directory, which was interrupted or killed, and whose
             `config` this is. It ends with the bits of one that was not.
         progress: Shown the batches of each epoch, and the recordings as they are read.
+        watch: Shown the validation scores of each epoch; it may end the run, which then stands as
+            one that was interrupted.
 
     Raises:
+        EndedEarly: If `watch` does.
         DataError: If the data cannot be used.
         SettingError: If a setting does not fit the data, the checkpoint or the machine.
         TrainingError: If the loss is no longer a number.
@@ -106,6 +111,7 @@ def finetune(
                 units=learner.draws,
                 mix=learner.examples.mix,
                 scaler=learner.passes.gradient_scaler(),
+                watch=watch,
             )
             metrics = _conclude(learner, trained, directory, tracker, summary)
     return FinetuneResult(directory=directory, metrics=metrics)

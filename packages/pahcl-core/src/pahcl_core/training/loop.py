@@ -30,6 +30,7 @@ from pahcl_core.training.resumption import (
 from pahcl_core.training.run_directory import STATE
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_core.training.units import UnitDraws
+from pahcl_core.training.watching import EndedEarly, Watch, unwatched
 from pahcl_core.training.windows import Mix, batches, epoch_of, num_batches
 from pahcl_track import Outcome, Run, Tracker, Value
 
@@ -117,6 +118,10 @@ def reported(run: Run, tracker: Tracker) -> Iterator[dict[str, Value]]:
         )  # fmt: skip
         tracker.finish(Outcome(status="interrupted", summary=summary))
         raise
+    except EndedEarly as end:
+        log.info("ended early: %s", end)
+        tracker.finish(Outcome(status="interrupted", summary=summary))
+        raise
     except Exception as error:
         log.exception("the run failed")
         tracker.finish(Outcome(status="failed", error=str(error), summary=summary))
@@ -138,6 +143,7 @@ def train(
     units: UnitDraws | None = None,
     ranks: Ranks = ALONE,
     scaler: torch.amp.GradScaler | None = None,
+    watch: Watch = unwatched,
 ) -> Trained:
     """Train for all epochs; `directory/best_model.pt` is the best of them.
 
@@ -156,8 +162,10 @@ def train(
         ranks: The processes that train together. All call this, the first alone writes; a training
             goes on with the same bits on as many ranks, and with nearly the same on others.
         scaler: Of the loss, where gradients are in half precision.
+        watch: Called after each epoch, on the first rank.
 
     Raises:
+        EndedEarly: If `watch` does.
         SettingError: If the state is of a training on other data, or another rank's data differ.
         TrainingError: If the loss is no longer a number.
     """
@@ -230,6 +238,7 @@ def train(
                 data=data,
             ),
         )
+        watch(epoch, val)
     return Trained(best_epoch=best_epoch, best_val=best_val, step=step)
 
 

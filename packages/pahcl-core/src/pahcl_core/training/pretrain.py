@@ -15,6 +15,7 @@ from pahcl_core.training.loop import reported, train
 from pahcl_core.training.pretraining import Pretraining
 from pahcl_core.training.run_directory import METRICS, write_json
 from pahcl_core.training.settings import PretrainConfig
+from pahcl_core.training.watching import Watch, unwatched
 from pahcl_track import Run, Tracker
 
 
@@ -48,6 +49,7 @@ def pretrain(
     run: Run | None = None,
     resume: bool = False,
     progress: Progress = lambda items, total: items,
+    watch: Watch = unwatched,
 ) -> PretrainResult:
     """Train an encoder on unlabelled cycles.
 
@@ -61,8 +63,11 @@ def pretrain(
         resume: Go on with the run in that directory, which was interrupted or killed, and whose
             `config` this is. It ends with the bits of one that was not.
         progress: Shown the batches of each epoch, and the recordings as they are read.
+        watch: Shown the validation scores of each epoch; it may end the run, which then stands as
+            one that was interrupted.
 
     Raises:
+        EndedEarly: If `watch` does.
         DataError: If the data cannot be used.
         SettingError: If a setting does not fit the data or the machine.
         TrainingError: If the loss is no longer a number.
@@ -95,6 +100,7 @@ def pretrain(
                 mix=learner.mix,
                 ranks=ranks,
                 scaler=learner.passes.gradient_scaler(),
+                watch=watch,
             )
             metrics = learner.final_metrics(trained)
             # The tracker first: a disk that is full by now costs the files, not the figures.
