@@ -46,6 +46,14 @@ def test_a_split_is_read_as_it_was_written(tmp_path):
         ({"train": ["A0"], "val": "A1", "test": ["A2"]}, "'val' must be a list"),
         ({"train": ["A0"], "val": [1], "test": ["A2"]}, "'val' must be a list"),
         ([], "must hold 'train', 'val' and 'test'"),
+        (
+            {"train": ["A0"], "val": ["A1"], "test": ["A2"], "fold": 1},
+            "'fold' and 'folds' must both be whole numbers",
+        ),
+        (
+            {"train": ["A0"], "val": ["A1"], "test": ["A2"], "fold": "1", "folds": 2},
+            "'fold' and 'folds' must both be whole numbers",
+        ),
     ],
 )
 def test_refuses_a_split_that_leaks_or_does_not_fit(tmp_path, content, reason):
@@ -53,6 +61,21 @@ def test_refuses_a_split_that_leaks_or_does_not_fit(tmp_path, content, reason):
 
     with pytest.raises(DataError, match=rf"splits\.json: .*{reason}"):
         read_split(tmp_path / "splits.json", PEOPLE, collection="circor")
+
+
+def test_a_split_says_which_fold_it_is(tmp_path):
+    """Of one collection and of several; where there are no folds nothing is said of them."""
+    split = Split(train=("x", "y"), val=("A1",), test=("A2",), fold=2, folds=3)
+    plain = Split(train=("x", "y"), val=("A1",), test=("A2",))
+    write_split(tmp_path / "one.json", split)
+    write_split(tmp_path / "plain.json", plain)
+    write_splits(tmp_path / "several.json", {"circor": split}, {"circor": ["y"]})
+
+    content = json.loads((tmp_path / "one.json").read_text())
+    assert (content["fold"], content["folds"]) == (2, 3)
+    assert list(json.loads((tmp_path / "plain.json").read_text())) == ["train", "val", "test"]
+    for name, expected in (("one", split), ("plain", plain), ("several", split)):
+        assert read_split(tmp_path / f"{name}.json", PEOPLE, collection="circor") == expected
 
 
 def test_a_split_may_leave_people_out(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from scipy.io import wavfile
 
 from pahcl_core.data.circor import read_circor
+from pahcl_core.data.folds import Fold, split_fold
 from pahcl_core.data.split_files import write_split
 from pahcl_core.data.splits import Split, split_people
 from pahcl_core.errors import DataError
@@ -205,3 +206,28 @@ def test_the_reader_is_as_forgiving_as_asked(damaged, finetune_config):
     assert len(read_cohort(finetune_config(data_dir=root), unwatched).problems) >= 1
     with pytest.raises(DataError, match="is truncated"):
         read_cohort(finetune_config(data_dir=root, reading=ReadingConfig(strict=True)), unwatched)
+
+
+@pytest.mark.parametrize("fold", [1, 3])
+def test_a_fold_leaves_the_same_people_out_whatever_the_task_and_the_seed(
+    circor, finetune_config, pretrain_config, fold
+):
+    """So an encoder pretrained with a fold has never heard whom any task tests on in it."""
+    split = SplitConfig(folds=3, fold=fold)
+    pretraining = read_cohorts(pretrain_config(data_dir=circor, seed=5, split=split), unwatched)
+    splits = [
+        read_cohort(finetune_config(data_dir=circor, seed=seed, task=task, split=split), unwatched)
+        for seed, task in ((0, "circor_murmur"), (1, "circor_outcome"))
+    ]
+
+    expected = split_fold(
+        read_circor(circor).subjects,
+        labels=("murmur", "outcome"),
+        fold=Fold(number=fold, count=3),
+        seed=42,
+        train_and_val=(0.6, 0.2),
+    )
+    assert [one.split for one in splits] == [expected, expected]
+    assert pretraining.by_name["circor"].split == expected
+    test = set(splits[0].persons(expected.test))
+    assert test.isdisjoint(pretraining.persons(pretraining.train, pretraining.val))

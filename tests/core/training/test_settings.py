@@ -30,6 +30,11 @@ def pretrain_settings(**changes) -> PretrainConfig:
     [
         (SplitConfig, {"train": 0.0, "val": 0.5, "test": 0.5}, "must all be positive"),
         (SplitConfig, {"train": 0.7}, "must add up to 1, not 1.1"),
+        (SplitConfig, {"folds": 1}, "folds must be 0 or at least 2, got 1"),
+        (SplitConfig, {"folds": 5, "fold": 0}, "fold must lie between 1 and folds, got 0 of 5"),
+        (SplitConfig, {"folds": 5, "fold": 6}, "fold must lie between 1 and folds, got 6 of 5"),
+        (SplitConfig, {"fold": 2}, "fold must lie between 1 and folds, got 2 of 0"),
+        (SplitConfig, {"folds": 5, "file": Path("x")}, "file and folds cannot both be given"),
         (ReadingConfig, {"max_damaged": 1.1}, "max_damaged must lie between 0 and 1, got 1.1"),
         (ReadingConfig, {"max_damaged": -0.1}, "max_damaged must lie between 0 and 1"),
         (ScheduleConfig, {"epochs": 0}, "epochs must be at least 1, got 0"),

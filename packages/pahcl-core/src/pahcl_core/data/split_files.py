@@ -9,7 +9,8 @@ of the persons that it pretrains on it kept for its validation loss:
 
     {"circor": {"train": […], "val": […], "test": […], "pretrain_val": […]}, "pascal": {…}}
 
-Either may be read by either.
+Where the test side is one of several folds, each also says which, from 1 on: `"fold": 2,
+"folds": 5`. Either may be read by either.
 """
 
 import json
@@ -23,11 +24,12 @@ from pahcl_core.data.splits import SIDES, Split
 from pahcl_core.errors import DataError
 
 PRETRAIN_VAL = "pretrain_val"
+_FOLD = ("fold", "folds")
 
 
 def write_split(path: Path, split: Split) -> None:
     """Write the split of one collection: subject numbers under `train`, `val` and `test`."""
-    _write(path, asdict(split))
+    _write(path, _plain(split))
 
 
 def write_splits(
@@ -43,10 +45,15 @@ def write_splits(
     _write(
         path,
         {
-            name: {**asdict(split), PRETRAIN_VAL: list(pretrain_val[name])}
+            name: {**_plain(split), PRETRAIN_VAL: list(pretrain_val[name])}
             for name, split in splits.items()
         },
     )
+
+
+def _plain(split: Split) -> dict[str, Any]:
+    """Without a fold where there are none."""
+    return {name: value for name, value in asdict(split).items() if split.folds or name in SIDES}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
@@ -96,12 +103,17 @@ def read_split(
 
 def _parse_split(path: Path, collection: str, is_alone: bool) -> Split:
     content = _of_collection(path, _read(path), collection, is_alone)
-    if not isinstance(content, dict) or set(content) - {PRETRAIN_VAL} != set(SIDES):
+    if not isinstance(content, dict) or set(content) - {PRETRAIN_VAL, *_FOLD} != set(SIDES):
         raise DataError(f"{path}: must hold 'train', 'val' and 'test' and nothing else")
-    for side, ids in content.items():
+    fold = {name: content[name] for name in _FOLD if name in content}
+    if fold and not (len(fold) == 2 and all(type(number) is int for number in fold.values())):
+        raise DataError(f"{path}: 'fold' and 'folds' must both be whole numbers")
+    for side in content.keys() - set(_FOLD):
+        ids = content[side]
         if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
             raise DataError(f"{path}: {side!r} must be a list of subject numbers as text")
-    return Split(**{side: tuple(content[side]) for side in SIDES})
+    train, val, test = (tuple(content[side]) for side in SIDES)
+    return Split(train=train, val=val, test=test, **fold)
 
 
 def _read(path: Path) -> object:

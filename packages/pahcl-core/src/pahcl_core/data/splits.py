@@ -6,13 +6,20 @@ seed and their number, so neither the order of the subjects nor any library's ra
 matters.
 """
 
-import hashlib
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pahcl_core.data.collection import Subject
+from pahcl_core.data.dealing import (
+    evenly_dealt,
+    members_of,
+    order_alike,
+    require_labels,
+    shuffled,
+    strata_of,
+    whole_shares,
+)
 from pahcl_core.errors import DataError, SettingError
 
 SIDES = ("train", "val", "test")
@@ -31,6 +38,11 @@ class Split:
     train: tuple[str, ...]
     val: tuple[str, ...]
     test: tuple[str, ...]
+    fold: int = 0
+    """Which of the folds the test side is, from 1 on; 0 where it was held out once."""
+
+    folds: int = 0
+    """How many there are; 0 likewise."""
 
 
 def split_people(
@@ -62,9 +74,9 @@ def split_people(
     """
     if min(fractions) <= 0 or not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
         raise SettingError(f"fractions must be three positive numbers with sum 1, got {fractions}")
-    members = _members(subjects)
-    _require_labels(subjects, also if label is None else (label, *also))
-    strata = {"": list(members)} if label is None else _strata(members, label=label)
+    members = members_of(subjects)
+    require_labels(subjects, also if label is None else (label, *also))
+    strata = {"": list(members)} if label is None else strata_of(members, label=label)
     sides: tuple[list[str], ...] = tuple([] for _ in SIDES)
     for value, persons in strata.items():
         if len(persons) < len(SIDES):
@@ -73,11 +85,10 @@ def split_people(
                 f"only {len(persons)} persons{which}: a split into training, validation and test "
                 f"needs at least {len(SIDES)}"
             )
-        alike = sorted(
-            _shuffled(persons, seed=seed),
-            key=lambda person: [min(s.labels[name] for s in members[person]) for name in also],
-        )
-        for person, side in zip(alike, _dealt(_shares(len(persons), fractions)), strict=True):
+        alike = order_alike(persons, members, also=also, seed=seed)
+        for person, side in zip(
+            alike, evenly_dealt(whole_shares(len(persons), fractions)), strict=True
+        ):
             sides[side].extend(subject.subject_id for subject in members[person])
     train, val, test = (tuple(sorted(side)) for side in sides)
     return Split(train=train, val=val, test=test)
@@ -105,6 +116,19 @@ def split_everyone(
     labelled = having_labels(subjects, labels)
     first = labels[0] if labels else None
     split = split_people(labelled, label=first, also=labels[1:], seed=seed, fractions=fractions)
+    return with_unlabelled(split, subjects, labelled)
+
+
+def with_unlabelled(
+    split: Split, subjects: Sequence[Subject], labelled: Sequence[Subject]
+) -> Split:
+    """A split of those who have labels, with the others trained on if nobody of theirs is held out.
+
+    Args:
+        split: Of the labelled.
+        subjects: All of the collection.
+        labelled: Those dealt out.
+    """
     person = {subject.subject_id: subject.person_id for subject in subjects}
     held_out = {person[one] for one in (*split.val, *split.test)}
     dealt = {subject.subject_id for subject in labelled}
@@ -137,13 +161,13 @@ def set_aside(
     if not 0 < share < 1:
         raise SettingError(f"the share of persons must lie between 0 and 1, got {share:g}")
     wanted = set(ids)
-    members = _members(one for one in subjects if one.subject_id in wanted)
+    members = members_of(one for one in subjects if one.subject_id in wanted)
     if len(members) < 2 * least:
         count = "1 person" if len(members) == 1 else f"{len(members)} persons"
         raise DataError(f"{count}, where there must be at least {2 * least}")
-    _, nearest = _shares(len(members), (1 - share, share))
+    _, nearest = whole_shares(len(members), (1 - share, share))
     num_aside = min(max(nearest, least), len(members) - least)
-    persons = _shuffled(members, seed=f"{seed}/set aside")
+    persons = shuffled(members, seed=f"{seed}/set aside")
     others, aside = (
         tuple(sorted(one.subject_id for person in chosen for one in members[person]))
         for chosen in (persons[num_aside:], persons[:num_aside])
@@ -196,75 +220,16 @@ def few_shot(
         if subject_id not in known:
             raise DataError(f"subject {subject_id!r} of the split is not in the collection")
     chosen = [known[subject_id] for subject_id in train_ids]
-    _require_labels(chosen, (label,))
-    members = _members(chosen)
+    require_labels(chosen, (label,))
+    members = members_of(chosen)
     taken: list[str] = []
-    for value, persons in _strata(members, label=label).items():
+    for value, persons in strata_of(members, label=label).items():
         count = per_class if ratio is None else max(1, round(ratio * len(persons)))
         if count > len(persons):
             raise DataError(
                 f"{count} persons of each class are asked for, but only {len(persons)} of the "
                 f"training persons have {label} {value!r}; ask for at most {len(persons)}"
             )
-        for person in _shuffled(persons, seed=seed)[:count]:
+        for person in shuffled(persons, seed=seed)[:count]:
             taken.extend(subject.subject_id for subject in members[person])
     return tuple(sorted(taken))
-
-
-def _require_labels(subjects: Iterable[Subject], labels: Sequence[str]) -> None:
-    for subject in subjects:
-        for label in labels:
-            if label not in subject.labels:
-                raise DataError(f"subject {subject.subject_id!r} has no label {label!r}")
-
-
-def _members(subjects: Iterable[Subject]) -> dict[str, list[Subject]]:
-    members: dict[str, list[Subject]] = defaultdict(list)
-    for subject in subjects:
-        members[subject.person_id].append(subject)
-    return dict(members)
-
-
-def _strata(members: dict[str, list[Subject]], *, label: str) -> dict[str, list[str]]:
-    """Persons by label, rarest label first; the person counts for the rarest it has."""
-    frequency: Counter[str] = Counter()
-    for subject in (subject for group in members.values() for subject in group):
-        frequency[subject.labels[label]] += 1
-    rank = {value: (frequency[value], value) for value in frequency}
-    strata: dict[str, list[str]] = {value: [] for value in sorted(rank, key=rank.__getitem__)}
-    for person, group in members.items():
-        rarest = min((subject.labels[label] for subject in group), key=rank.__getitem__)
-        strata[rarest].append(person)
-    return {value: persons for value, persons in strata.items() if persons}
-
-
-def _shuffled(persons: Iterable[str], *, seed: int | str) -> list[str]:
-    return sorted(persons, key=lambda one: hashlib.sha256(f"{seed}/{one}".encode()).digest())
-
-
-def _dealt(shares: tuple[int, ...]) -> Iterator[int]:
-    """Which side each of a row of persons goes to: evenly along the row, so many to each side."""
-    total = sum(shares)
-    counts = [0] * len(shares)
-    for number in range(1, total + 1):
-        lacking = [
-            share * number / total - count for share, count in zip(shares, counts, strict=True)
-        ]
-        side = max(range(len(shares)), key=lambda one: (counts[one] < shares[one], lacking[one]))
-        counts[side] += 1
-        yield side
-
-
-def _shares(total: int, fractions: tuple[float, ...]) -> tuple[int, ...]:
-    """Whole numbers nearest to the fractions (largest remainder), none of them zero."""
-    counts = [math.floor(total * fraction) for fraction in fractions]
-    by_remainder = sorted(
-        range(len(fractions)), key=lambda side: counts[side] - total * fractions[side]
-    )
-    for side in by_remainder[: total - sum(counts)]:
-        counts[side] += 1
-    for side, count in enumerate(counts):
-        if count == 0:
-            counts[counts.index(max(counts))] -= 1
-            counts[side] += 1
-    return tuple(counts)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pahcl_core.data.collection import Collection, Problem, Subject
 from pahcl_core.data.cycle_set import CycleSet, with_windows
+from pahcl_core.data.folds import Fold, split_fold
 from pahcl_core.data.label_counts import person_counts
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.readers import READERS, collection_of
@@ -96,6 +97,14 @@ def read_people(
     if config.split.file is not None:
         split = read_split(config.split.file, subjects, collection=name, is_alone=is_alone)
         return collection, split
+    if config.split.folds:
+        return collection, split_fold(
+            subjects,
+            labels=reader.labels,
+            fold=Fold(number=config.split.fold, count=config.split.folds),
+            seed=config.split.fold_seed,
+            train_and_val=config.split.fractions[:2],
+        )
     return collection, split_everyone(
         subjects, labels=reader.labels, seed=config.seed, fractions=config.split.fractions
     )
@@ -142,7 +151,7 @@ def _among(subjects: Sequence[Subject], split: Split) -> Split:
     train, val, test = (
         tuple(one for one in side if one in known) for side in (split.train, split.val, split.test)
     )
-    return Split(train=train, val=val, test=test)
+    return replace(split, train=train, val=val, test=test)
 
 
 def refuse_damage(

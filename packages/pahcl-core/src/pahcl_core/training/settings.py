@@ -32,6 +32,17 @@ class SplitConfig:
     val: float = FRACTIONS[1]
     test: float = FRACTIONS[2]
 
+    folds: int = 0
+    """Deal people out to so many folds, and test on one of them; 0 to hold out `test` once. The
+    others are trained on and validated on in the proportion of `train` and `val`."""
+
+    fold: int = 1
+    """Which of the folds is tested on, from 1 on."""
+
+    fold_seed: int = SEED
+    """Deals people out to folds. It is not the run's own seed, so that runs of all seeds, and the
+    pretraining that they begin with, have the same folds."""
+
     file: Path | None = None
     """Take the split of an earlier run from its `splits.json` instead."""
 
@@ -41,6 +52,12 @@ class SplitConfig:
         if abs(self.train + self.val + self.test - 1) > 1e-6:
             total = self.train + self.val + self.test
             raise ValueError(f"train, val and test must add up to 1, not {total:g}")
+        if self.folds < 0 or self.folds == 1:
+            raise ValueError(f"folds must be 0 or at least 2, got {self.folds}")
+        if not 1 <= self.fold <= max(self.folds, 1):
+            raise ValueError(f"fold must lie between 1 and folds, got {self.fold} of {self.folds}")
+        if self.folds and self.file is not None:
+            raise ValueError("file and folds cannot both be given: the file says who is where")
 
     @property
     def fractions(self) -> tuple[float, float, float]:
