@@ -2,9 +2,12 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
+from pahcl_cli.runs_text import show_lines
+from pahcl_core.evaluation.runs import RunSummary
 from pahcl_core.metrics.bootstrap import NUM_RESAMPLES
 from support.made_up_runs import made_up_answers, write_run
 
@@ -191,3 +194,30 @@ def test_runs_of_one_method_need_to_be_told_apart(cli, outputs):
     result = cli("runs", "compare", outputs / "good", again, "--by", "run", "--metric", "f1")
     assert result.exit_code == 0
     assert result.stdout.startswith("circor_outcome: good against good2, 1 pair of runs")
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (
+            {"threshold": 0.3125, "chosen_for": "val_youden", "value": 0.5},
+            "Abnormal is said from a probability of 0.312 on, as youden chose on validation: "
+            "val_youden 0.500",
+        ),
+        (
+            {"threshold": None, "undefined": "nobody in validation is Abnormal"},
+            "said is the most probable class: nobody in validation is Abnormal, so that youden "
+            "chose nothing",
+        ),
+    ],
+)
+def test_show_tells_the_operating_point(told, line):
+    row = {"num": 1, "recall": 1.0, "precision": 1.0, "f1": 1.0}
+    metrics = {
+        "classes": {"test": {"Normal": row, "Abnormal": row}},
+        "confusion_matrix": {"test": [[1, 0], [0, 1]]},
+        "operating_point": {"rule": "youden", "class": "Abnormal", **told},
+    }
+    run = RunSummary(directory=Path("r"), name="r", state="complete", metrics=metrics)
+
+    assert f"  {line}" in list(show_lines(run))

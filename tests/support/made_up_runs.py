@@ -64,13 +64,14 @@ def write_run(
     }
     (directory / "final_metrics.json").write_text(json.dumps(content))
     even = [1 / len(found.classes)] * len(found.classes)
-    rows = [[f"s{one}", one, "train", found.classes[0], *even] for one in train]
+    first = found.classes[0]
+    rows = [[f"s{one}", one, "train", first, first, *even] for one in train]
     for unit, person, label, row in zip(ids, persons, labels, probabilities, strict=True):
-        rows.append([unit, person, "test", label, *(repr(float(p)) for p in row)])
+        said = found.classes[int(np.argmax(row))]
+        rows.append([unit, person, "test", label, said, *(repr(float(p)) for p in row)])
     with (directory / "predictions.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ["subject_id", "person_id", "split", "label", *(f"p_{c}" for c in found.classes)]
-        )
+        probabilities = [f"p_{name}" for name in found.classes]
+        writer.writerow(["subject_id", "person_id", "split", "label", "prediction", *probabilities])
         writer.writerows(rows)
     return directory

@@ -60,6 +60,7 @@ def changed(path, row, column, value):
         (5, "p_Normal", "0.0001", "row 5: the probabilities add up to"),
         (5, "split", "dev", "row 5: split 'dev' is not one of train, val, test"),
         (5, "label", "Ill", "row 5: label 'Ill' is not one of Normal, Abnormal"),
+        (5, "prediction", "Ill", "row 5: prediction 'Ill' is not one of Normal, Abnormal"),
         (5, "subject_id", "u0", "row 5: 'u0' is in test twice"),
         (5, "person_id", "t0", "row 5: person 't0' is in train and in test"),
         (1, "p_Normal", "p_Healthy", "has no column 'p_Normal'"),
@@ -76,7 +77,7 @@ def test_a_table_that_is_cut_short_is_refused(run):
     path = run / "predictions.csv"
     whole = path.read_text()
     path.write_text(whole[:-30])
-    with pytest.raises(DataError, match="row 15: has 5 fields, not 6"):
+    with pytest.raises(DataError, match="row 15: has 6 fields, not 7"):
         read_result(run)
     path.write_text("".join(whole.splitlines(keepends=True)[:-1]))  # at the end of a line
     with pytest.raises(DataError, match="has 11 rows of test, but the run had 12"):
@@ -123,15 +124,6 @@ def test_metrics_follow_from_the_predictions(tmp_path, task):
     labels, rows = made_up_answers(task, 30, seed=2)
     run = write_run(tmp_path / task, task=task, labels=labels, probabilities=rows)
     path = run / "predictions.csv"
-    lines = path.read_text().splitlines()
-    classes = TASKS[task].classes
-    said = [classes[row.argmax()] for row in [np.zeros(len(classes))] * 2 + list(rows)]
-    path.write_text(
-        "\n".join(
-            [lines[0] + ",prediction", *(f"{a},{b}" for a, b in zip(lines[1:], said, strict=True))]
-        )
-        + "\n"
-    )
     expected = scores_from_file(path, "test", TASKS[task].positive)
 
     found = recomputed(read_result(run))

@@ -125,6 +125,14 @@ def _class_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
         for (name, row), said in zip(of_test.items(), matrix, strict=True)
     ]  # fmt: skip
     yield from table(heads, rows)
+    point = _section(metrics, "operating_point")
+    if reason := point.get("undefined"):
+        yield f"  said is the most probable class: {reason}, so that {point['rule']} chose nothing"
+    elif isinstance(threshold := point.get("threshold"), float):
+        yield (
+            f"  {point['class']} is said from a probability of {threshold:.3g} on, as "
+            f"{point['rule']} chose on validation: {point['chosen_for']} {_number(point['value'])}"
+        )
 
 
 def _calibration_lines(metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.errors import DataError
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.assessment import assess
-from pahcl_core.training.evaluation import Predictions, answers_of, score
+from pahcl_core.training.evaluation import Predictions, answers_of, decided, score
 from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import reported
 from pahcl_core.training.people import Cohort, read_cohort, training_ids
@@ -97,7 +97,8 @@ def baseline(
         with reported(run, tracker) as summary:
             tracker.save(directory / CONFIG, kind="config")
             tracker.save(directory / SPLITS, kind="split")
-            model, predictions = learnt(config, cohort, task)
+            model, told = learnt(config, cohort, task)
+            point, predictions = decided(config.operating_point, told, task)
             scores = {name: score(one, task) for name, one in predictions.items()}
             metrics = final_metrics(
                 cohort,
@@ -107,6 +108,7 @@ def baseline(
                 features=config.features,
                 model=config.model,
                 strength=model.strength,
+                operating_point=point.as_dict(),
                 seed=config.seed,
             ) | assess({name: answers_of(one, task) for name, one in predictions.items()}, task)
             tracker.log(_told(predictions["test"], scores, task), step=0)

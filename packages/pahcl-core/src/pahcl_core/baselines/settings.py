@@ -8,6 +8,7 @@ from pahcl_core.baselines.spectral import SpectrumConfig
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.splits import SEED
 from pahcl_core.data.tasks import task_named
+from pahcl_core.training.operating_point import OperatingPointConfig
 from pahcl_core.training.settings import FinetuneConfig, ReadingConfig, SplitConfig
 from pahcl_core.training.shots import Shots
 
@@ -53,13 +54,14 @@ class BaselineConfig(Shots):
     shots_per_class: int = 0
     """Learn from so many persons of each class only, instead of a share; 0 for not."""
 
+    operating_point: OperatingPointConfig = field(default_factory=OperatingPointConfig)
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     signal: SignalConfig = field(default_factory=SignalConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     spectrum: SpectrumConfig = field(default_factory=SpectrumConfig)
 
     def __post_init__(self) -> None:
-        task_named(self.task)
+        self.operating_point.check_fits(task_named(self.task))
         self.check_shots()
         self.spectrum.check_fits(self.signal)
 

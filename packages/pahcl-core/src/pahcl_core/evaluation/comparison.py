@@ -127,6 +127,7 @@ def compare(
                 labels=pair.answers[0].labels,
                 probabilities=(pair.answers[0].probabilities, pair.answers[1].probabilities),
                 persons=pair.answers[0].persons,
+                predicted=(pair.answers[0].predicted, pair.answers[1].predicted),
             )
             for pair in pairs
         ],

@@ -186,4 +186,5 @@ def _rows(answers: Answers, rows: Sequence[int]) -> Answers:
         attributes={
             name: tuple(values[row] for row in rows) for name, values in answers.attributes.items()
         },
+        said=answers.predicted[index],
     )

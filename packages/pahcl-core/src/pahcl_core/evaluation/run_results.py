@@ -3,16 +3,19 @@
 The metrics follow from that file alone, to the bit of `final_metrics.json`: `recomputed` says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from pahcl_core.config import from_dict
 from pahcl_core.data.csv_table import read_table
 from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.errors import DataError
 from pahcl_core.evaluation.runs import PRETRAIN, RunSummary, read_run
+from pahcl_core.training.operating_point import OperatingPointConfig, operating_point
 from pahcl_core.training.run_directory import PREDICTIONS
 from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
 
@@ -68,7 +71,8 @@ def read_predictions(path: Path, task: Task) -> dict[str, Answers]:
         DataError: If the file is no such table or is cut short, a unit is there twice in a split,
             a person in two splits, a label no class of the task, or a row no probabilities.
     """
-    columns = ("subject_id", "person_id", "split", "label", *(f"p_{c}" for c in task.classes))
+    columns = ["subject_id", "person_id", "split", "label", "prediction"]
+    columns += [f"p_{name}" for name in task.classes]
     table = read_table(path, file=path.name, required=columns)
     if table.problems:
         problem = table.problems[0]
@@ -85,9 +89,10 @@ def read_predictions(path: Path, task: Task) -> dict[str, Answers]:
         where, split = f"{path}, row {number}", row["split"]
         if split not in SPLITS:
             raise DataError(f"{where}: split {split!r} is not one of {', '.join(SPLITS)}")
-        if row["label"] not in task.classes:
-            classes = ", ".join(task.classes)
-            raise DataError(f"{where}: label {row['label']!r} is not one of {classes}")
+        for column in ("label", "prediction"):
+            if row[column] not in task.classes:
+                classes = ", ".join(task.classes)
+                raise DataError(f"{where}: {column} {row[column]!r} is not one of {classes}")
         if (split, row["subject_id"]) in seen:
             raise DataError(f"{where}: {row['subject_id']!r} is in {split} twice")
         other = split_of.setdefault(row["person_id"], split)
@@ -126,6 +131,7 @@ def _answers(rows: Sequence[Mapping[str, str]], task: Task) -> Answers:
             name: tuple(row.get(name, "") for row in rows)
             for name in ATTRIBUTES.get(task.collection, ())
         },
+        said=np.array([task.class_index(row["prediction"]) for row in rows], dtype=np.int64),
     )
 
 
@@ -141,7 +147,10 @@ class Recomputed:
 
 
 def recomputed(result: RunResult) -> Recomputed:
-    """Score `predictions.csv` again, on every split that `final_metrics.json` has figures of."""
+    """Score `predictions.csv` again, on every split that `final_metrics.json` has figures of.
+
+    Where it has an operating point, that is chosen again, too, and what is said at it counted.
+    """
     written = result.run.metrics
     num_equal, differing = 0, {}
     for split in ("val", "test"):
@@ -154,4 +163,25 @@ def recomputed(result: RunResult) -> Recomputed:
                 num_equal += 1
             else:
                 differing[key] = (written.get(key), value)
+    for key, (was, now) in _at_operating_point(result):
+        if was == now:
+            num_equal += 1
+        else:
+            differing[key] = (was, now)
     return Recomputed(num_equal=num_equal, differing=differing)
+
+
+def _at_operating_point(result: RunResult) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """What was written of it, and what it is now; nothing where there is none."""
+    written = result.run.metrics.get("operating_point")
+    if not isinstance(written, Mapping) or "threshold" not in written:
+        return
+    told = {key: written[key] for key in ("rule", "sensitivity") if key in written}
+    config = from_dict(OperatingPointConfig, told, source=str(result.run.directory))
+    point = operating_point(config, result.splits.get("val"), result.task)
+    again = point.as_dict()
+    for name in ("threshold", "value"):
+        yield f"operating_point.{name}", (written.get(name), again.get(name))
+    for split, answers in result.splits.items():
+        follow = int((point.of(answers, result.task).predicted == answers.predicted).sum())
+        yield f"{split}_predictions_at_operating_point", (len(answers), follow)

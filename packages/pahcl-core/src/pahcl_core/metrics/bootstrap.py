@@ -60,6 +60,7 @@ def bootstrap(
     class_names: Sequence[str],
     positive: str,
     challenge: str = "",
+    predicted: Int64[np.ndarray, "units"] | None = None,
     names: Sequence[str] | None = None,
     confidence: float = 0.95,
     method: Method = "percentile",
@@ -75,6 +76,7 @@ def bootstrap(
         class_names: In the order of the columns.
         positive: The class that the two-sided metrics are about.
         challenge: One of `CHALLENGES` for its scores too.
+        predicted: Index of the class said of each unit; None for the most probable.
         names: Which metrics; None for all.
         confidence: Share of resamples inside, above 0 and below 1.
         method: `percentile`, or `bca`, which corrects for bias and for an error that grows with
@@ -94,6 +96,7 @@ def bootstrap(
         class_names=class_names,
         positive=positive,
         challenge=challenge,
+        predicted=predicted,
         with_auprc=wants_auprc(names),
     )
     owner, num_persons = numbered(persons, len(labels))
@@ -107,7 +110,7 @@ def bootstrap(
             drawn[name][those] = found[name]
     without_one = _without_one(metrics, owner, num_persons) if method == "bca" else {}
     reasons = classification_metrics(
-        labels, probabilities, class_names=class_names, positive=positive
+        labels, probabilities, class_names=class_names, positive=positive, predicted=predicted
     ).undefined
     return {
         name: _interval(

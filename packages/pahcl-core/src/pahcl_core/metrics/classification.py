@@ -1,9 +1,10 @@
 """What a classifier's probabilities are worth, per class and overall.
 
-Conventions. The prediction is the most probable class, the first one on a tie. One class is
-*positive*: sensitivity (which is recall), specificity, precision and F1 are of it against all
-others together. F1 is `2 TP / (2 TP + FP + FN)`: 0 for a class that is said of somebody but true of
-nobody, undefined for one that is neither true nor said of anybody.
+Conventions. The prediction is the most probable class, the first one on a tie, where none is given
+(as one from a threshold is, `operating_point`). One class is *positive*: sensitivity (which is
+recall), specificity, precision and F1 are of it against all others together. F1 is
+`2 TP / (2 TP + FP + FN)`: 0 for a class that is said of somebody but true of nobody, undefined for
+one that is neither true nor said of anybody.
 
 Means over classes leave out the classes whose term is undefined, as the scorer of the PhysioNet
 Challenge 2022 does: `f1_macro` is over those that occur or are said, `balanced_accuracy` (the mean
@@ -41,6 +42,7 @@ def classification_metrics(
     *,
     class_names: Sequence[str],
     positive: str,
+    predicted: Int64[np.ndarray, "units"] | None = None,
 ) -> Scores:
     """All metrics of one set of predictions.
 
@@ -49,6 +51,7 @@ def classification_metrics(
         probabilities: Of each class, one row to a unit; rows need not add up to 1.
         class_names: In the order of the columns; at least two.
         positive: The class that the two-sided metrics are about.
+        predicted: Index of the class said of each unit; None for the most probable.
 
     Returns:
         accuracy, balanced_accuracy, f1, f1_macro, precision, recall, sensitivity, specificity,
@@ -59,7 +62,8 @@ def classification_metrics(
             probability is not finite, or `positive` is not a class.
     """
     check_predictions(labels, probabilities, class_names, positive)
-    predicted = probabilities.argmax(axis=1)
+    if predicted is None:
+        predicted = most_probable(probabilities)
     found = _Found()
     found.put("accuracy", float((predicted == labels).mean()))
     recalls = [(predicted[labels == c] == c).mean() for c in np.unique(labels)]
@@ -70,6 +74,14 @@ def classification_metrics(
     _two_sided(found, labels == index, predicted == index, positive)
     _areas(found, labels, probabilities, class_names, index)
     return Scores(values=found.values, undefined=found.undefined)
+
+
+def most_probable(
+    probabilities: Float64[np.ndarray, "units classes"],
+) -> Int64[np.ndarray, "units"]:
+    """Index of the most probable class of each unit, the first one on a tie."""
+    said: Int64[np.ndarray, "units"] = probabilities.argmax(axis=1).astype(np.int64)
+    return said
 
 
 def check_predictions(

@@ -154,6 +154,11 @@ class PairedRuns:
     labels: Int64[np.ndarray, "units"]
     probabilities: tuple[Float64[np.ndarray, "rows classes"], Float64[np.ndarray, "rows classes"]]
     persons: Sequence[str]
+    predicted: tuple[Int64[np.ndarray, "units"] | None, Int64[np.ndarray, "units"] | None] = (
+        None,
+        None,
+    )
+    """Index of the class that each says of each unit; None for the most probable."""
 
 
 def paired_bootstrap_over_runs(
@@ -200,9 +205,10 @@ def paired_bootstrap_over_runs(
                 class_names=class_names,
                 positive=positive,
                 challenge=challenge,
+                predicted=said,
                 with_auprc=wants_auprc(names),
             )
-            for one in pair.probabilities
+            for one, said in zip(pair.probabilities, pair.predicted, strict=True)
         )
         for pair in pairs
     ]

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from pahcl_core.metrics.challenge2022 import WEIGHTS, cost_of_shares
-from pahcl_core.metrics.classification import check_predictions
+from pahcl_core.metrics.classification import check_predictions, most_probable
 from pahcl_core.metrics.pascal2011 import NORMAL
 
 CHALLENGES = (*WEIGHTS, "physionet2016", "pascal")
@@ -34,6 +34,7 @@ class ResampledMetrics:
         class_names: Sequence[str],
         positive: str,
         challenge: str = "",
+        predicted: Int64[np.ndarray, "units"] | None = None,
         with_auprc: bool = True,
     ) -> None:
         """Sort, once.
@@ -44,6 +45,7 @@ class ResampledMetrics:
             class_names: In the order of the columns; at least two.
             positive: The class that the two-sided metrics are about.
             challenge: One of `CHALLENGES` for its scores too.
+            predicted: Index of the class said of each unit; None for the most probable.
             with_auprc: Whether areas under the precision-recall curve are wanted: they take as long
                 as all else together.
 
@@ -57,7 +59,9 @@ class ResampledMetrics:
         self._positive = self._names.index(positive)
         self._challenge = challenge
         self._with_auprc = with_auprc
-        cell = labels * len(self._names) + probabilities.argmax(axis=1)
+        if predicted is None:
+            predicted = most_probable(probabilities)
+        cell = labels * len(self._names) + predicted
         self._in_cell = np.eye(len(self._names) ** 2)[cell]
         wanted = [self._positive] if len(self._names) == 2 else range(len(self._names))
         self._rankings = {c: _Ranking(labels == c, probabilities[:, c]) for c in wanted}

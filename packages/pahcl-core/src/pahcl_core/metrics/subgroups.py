@@ -37,6 +37,7 @@ def subgroups(
     class_names: Sequence[str],
     positive: str,
     challenge: str = "",
+    predicted: Int64[np.ndarray, "units"] | None = None,
     names: Sequence[str],
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
@@ -51,6 +52,7 @@ def subgroups(
         class_names: In the order of the columns.
         positive: The class that the two-sided metrics are about.
         challenge: One of `CHALLENGES` for its scores too.
+        predicted: Index of the class said of each unit; None for the most probable.
         names: Which metrics.
         num_resamples: How many.
         seed: Of the draws.
@@ -80,6 +82,7 @@ def subgroups(
                 class_names=class_names,
                 positive=positive,
                 challenge=challenge,
+                predicted=None if predicted is None else predicted[units],
                 names=names,
                 num_resamples=num_resamples,
                 seed=seed,

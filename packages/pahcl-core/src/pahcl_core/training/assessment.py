@@ -23,17 +23,11 @@ from pahcl_core.metrics.bootstrap import NUM_RESAMPLES, Interval, bootstrap, boo
 from pahcl_core.metrics.calibration import brier, fit_temperature, reliability
 from pahcl_core.metrics.classification import by_class, confusion_matrix
 from pahcl_core.metrics.subgroups import subgroups
-from pahcl_core.training.scoring import Answers, challenge_of, score_answers
+from pahcl_core.training.scoring import OFFICIAL, Answers, challenge_of, score_answers
 
 LOCATION = "location"
 _CONFIDENCE = 0.95
 _IN_SUBGROUPS = ("auroc", "sensitivity", "specificity", "accuracy")
-_OFFICIAL = {
-    "murmur": ("weighted_accuracy",),
-    "outcome": ("weighted_accuracy", "cost"),
-    "physionet2016": ("macc",),
-    "pascal": ("youden",),
-}
 _SCORED = ("val", "test")
 
 
@@ -100,6 +94,7 @@ def _bootstrapped(answers: Answers, task: Task, num_resamples: int) -> dict[str,
         class_names=task.classes,
         positive=task.positive,
         challenge=challenge_of(task),
+        predicted=answers.predicted,
         confidence=_CONFIDENCE,
         num_resamples=num_resamples,
     )
@@ -213,7 +208,8 @@ def _groups(
         class_names=task.classes,
         positive=task.positive,
         challenge=challenge,
-        names=(*_IN_SUBGROUPS, *_OFFICIAL.get(challenge, ())),
+        predicted=answers.predicted,
+        names=(*_IN_SUBGROUPS, *OFFICIAL.get(challenge, ())),
         num_resamples=num_resamples,
     )
     return {

@@ -1,7 +1,7 @@
 """From a model's cycles to patients, and from patients to scores."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +13,17 @@ from pahcl_core.data.collection import Subject
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.aggregation import mean_by, pool_any
-from pahcl_core.metrics.classification import Scores
+from pahcl_core.metrics.classification import Scores, most_probable
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
 from pahcl_core.models.instance_pooling import Bags, InstancePooling
 from pahcl_core.training.assessment import answers_by_location
 from pahcl_core.training.machine import EncoderPass
+from pahcl_core.training.operating_point import (
+    OperatingPoint,
+    OperatingPointConfig,
+    operating_point,
+)
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
 from pahcl_core.training.units import Units, units_of
@@ -86,6 +91,14 @@ class Predictions:
     num_cycles: Int64[np.ndarray, "patients"]
     by_windows: Int64[np.ndarray, "patients"]
     """How many of the recordings had no cycles, so that fixed windows stood for them."""
+
+    said: Int64[np.ndarray, "patients"] | None = None
+    """Index of the class said, where that is not always the most probable."""
+
+    @property
+    def predicted(self) -> Int64[np.ndarray, "patients"]:
+        """Index of the class said."""
+        return most_probable(self.probabilities) if self.said is None else self.said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,7 +266,20 @@ def answers_of(predictions: Predictions, task: Task) -> Answers:
             name: tuple(one.attributes.get(name, one.labels.get(name, "")) for one in subjects)
             for name in ATTRIBUTES.get(task.collection, ())
         },
+        said=predictions.said,
     )
+
+
+def decided(
+    config: OperatingPointConfig, predictions: Mapping[str, Predictions], task: Task
+) -> tuple[OperatingPoint, dict[str, Predictions]]:
+    """The operating point that the split `val` asks for, and all splits with what is said there."""
+    answers = {name: answers_of(one, task) for name, one in predictions.items()}
+    point = operating_point(config, answers.get("val"), task)
+    return point, {
+        name: replace(one, said=point.of(answers[name], task).said)
+        for name, one in predictions.items()
+    }
 
 
 def heard_at(scored: Scored, cycles: CycleSet, task: Task) -> dict[str, Answers]:

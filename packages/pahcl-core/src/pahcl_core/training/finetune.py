@@ -12,7 +12,7 @@ from pahcl_core.training.assessment import assess
 from pahcl_core.training.beginning import begun
 from pahcl_core.training.checkpoint import load_checkpoint, load_fitting
 from pahcl_core.training.device import resolve_device
-from pahcl_core.training.evaluation import answers_of, heard_at, score
+from pahcl_core.training.evaluation import answers_of, decided, heard_at, score
 from pahcl_core.training.finetuning import Finetuning, named
 from pahcl_core.training.loop import Trained, reported, train
 from pahcl_core.training.people import read_cohort
@@ -129,12 +129,17 @@ def _conclude(
     best = learner.ranks.told(best)
     assert best is not None, "the first rank has written it"
     scored = learner.predict_best(best)
-    predictions = {name: one.predictions for name, one in scored.items()}
+    point, predictions = decided(
+        learner.config.operating_point,
+        {name: one.predictions for name, one in scored.items()},
+        learner.task,
+    )
+    heard = heard_at(scored["test"], learner.cycles, learner.task)
     scores = {name: score(one, learner.task) for name, one in predictions.items()}
-    metrics = learner.final_metrics(trained, predictions, scores) | assess(
+    metrics = learner.final_metrics(trained, predictions, scores, point) | assess(
         {name: answers_of(one, learner.task) for name, one in predictions.items()},
         learner.task,
-        by_location=heard_at(scored["test"], learner.cycles, learner.task),
+        by_location={place: point.of(one, learner.task) for place, one in heard.items()},
     )
     # The tracker first: a disk that is full by now costs the files, not the figures.
     tables: dict[str, Value] = {

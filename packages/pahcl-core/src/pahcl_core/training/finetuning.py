@@ -27,6 +27,7 @@ from pahcl_core.training.examples import CycleExamples, UnitExamples
 from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import Trained
 from pahcl_core.training.machine import EncoderPass, compile_in_place
+from pahcl_core.training.operating_point import OperatingPoint
 from pahcl_core.training.people import Cohort, training_ids
 from pahcl_core.training.rank_layers import over_ranks
 from pahcl_core.training.ranks import ALONE, Ranks
@@ -207,6 +208,7 @@ class Finetuning:
         trained: Trained,
         predictions: Mapping[str, Predictions],
         scores: Mapping[str, Scores],
+        point: OperatingPoint,
     ) -> dict[str, Any]:
         """The content of `final_metrics.json`."""
         return final_metrics(
@@ -218,6 +220,7 @@ class Finetuning:
             seed=self.config.seed,
             best_epoch=trained.best_epoch,
             selected_by=f"val_{self.config.selection}",
+            operating_point=point.as_dict(),
             test_persons_seen_in_pretraining=self._seen_in_pretraining(),
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 from pahcl_core.data.collection import Collection
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.tasks import Task
+from pahcl_core.metrics.classification import confusion_matrix
 from pahcl_core.training.evaluation import Instances, Predictions, answers_of
 from pahcl_core.training.run_directory import write_atomically
 from pahcl_core.training.scoring import ATTRIBUTES
@@ -22,17 +23,18 @@ from pahcl_track import Table
 def prediction_table(predictions: Predictions, task: Task) -> Table:
     """What was said of each unit, for a tracker."""
     rows: list[list[str | float]] = []
-    for subject, row in zip(predictions.subjects, predictions.probabilities, strict=True):
-        said = task.classes[int(row.argmax())]
-        rows.append([subject.subject_id, subject.labels[task.label], said, *row.tolist()])
+    for subject, said, row in zip(
+        predictions.subjects, predictions.predicted, predictions.probabilities, strict=True
+    ):
+        told = [subject.subject_id, subject.labels[task.label], task.classes[said]]
+        rows.append([*told, *row.tolist()])
     columns = ["subject_id", "label", "prediction", *(f"p_{name}" for name in task.classes)]
     return Table(columns=columns, rows=rows)
 
 
 def confusion_table(predictions: Predictions, task: Task) -> Table:
     """How many units of each class were said to be of which."""
-    counts = np.zeros((len(task.classes), len(task.classes)), dtype=np.int64)
-    np.add.at(counts, (predictions.labels, predictions.probabilities.argmax(axis=1)), 1)
+    counts = confusion_matrix(predictions.labels, predictions.predicted, len(task.classes))
     rows: list[list[str | int]] = [
         [name, *map(int, row)] for name, row in zip(task.classes, counts, strict=True)
     ]
@@ -54,14 +56,14 @@ def write_predictions(path: Path, splits: Mapping[str, Predictions], task: Task)
 
 def _prediction_rows(split: str, said: Predictions, task: Task) -> Iterable[Sequence[str | int]]:
     attributes = answers_of(said, task).attributes.values()
-    for row, subject in enumerate(said.subjects):
+    for row, (subject, named) in enumerate(zip(said.subjects, said.predicted, strict=True)):
         probabilities = said.probabilities[row]
         yield [
             subject.subject_id,
             subject.person_id,
             split,
             subject.labels[task.label],
-            task.classes[int(probabilities.argmax())],
+            task.classes[named],
             *(repr(float(p)) for p in probabilities),
             int(said.num_recordings[row]),
             int(said.num_cycles[row]),

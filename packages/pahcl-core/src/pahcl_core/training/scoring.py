@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int64
 from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.challenge2016 import macc
 from pahcl_core.metrics.challenge2022 import challenge_scores
-from pahcl_core.metrics.classification import Scores, classification_metrics
+from pahcl_core.metrics.classification import Scores, classification_metrics, most_probable
 from pahcl_core.metrics.pascal2011 import NORMAL, pascal_scores
 
 ATTRIBUTES: Mapping[str, Sequence[str]] = {
@@ -22,6 +22,15 @@ ATTRIBUTES: Mapping[str, Sequence[str]] = {
     "pascal": ("set",),
 }
 """By collection, what is told of each unit beside its class: for whom do the scores hold?"""
+
+
+OFFICIAL: Mapping[str, tuple[str, ...]] = {
+    "murmur": ("weighted_accuracy",),
+    "outcome": ("weighted_accuracy", "cost"),
+    "physionet2016": ("macc",),
+    "pascal": ("youden",),
+}
+"""By challenge, the scores it is known by; the last one decides."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,15 +46,17 @@ class Answers:
     attributes: Mapping[str, tuple[str, ...]]
     """By name, as in `ATTRIBUTES`; empty where the collection does not say."""
 
+    said: Int64[np.ndarray, "units"] | None = None
+    """Index of the class said, where that is not always the most probable."""
+
     def __len__(self) -> int:
         """How many units."""
         return len(self.ids)
 
     @property
     def predicted(self) -> Int64[np.ndarray, "units"]:
-        """Index of the class said: the most probable, the first one on a tie."""
-        said: Int64[np.ndarray, "units"] = self.probabilities.argmax(axis=1).astype(np.int64)
-        return said
+        """Index of the class said."""
+        return most_probable(self.probabilities) if self.said is None else self.said
 
     @property
     def losses(self) -> Float64[np.ndarray, "units"]:
@@ -69,16 +80,21 @@ def score_answers(answers: Answers, task: Task) -> Scores:
         ValueError: If there are no answers, or a probability is not finite.
     """
     scores = classification_metrics(
-        answers.labels, answers.probabilities, class_names=task.classes, positive=task.positive
+        answers.labels,
+        answers.probabilities,
+        class_names=task.classes,
+        positive=task.positive,
+        predicted=answers.predicted,
     )
-    official = _official_scores(answers, task)
+    official = official_scores(answers, task)
     return Scores(
         values={"loss": float(answers.losses.mean()), **scores.values, **official.values},
         undefined={**scores.undefined, **official.undefined},
     )
 
 
-def _official_scores(answers: Answers, task: Task) -> Scores:
+def official_scores(answers: Answers, task: Task) -> Scores:
+    """The metrics of the challenge that a task comes from."""
     labels, said = answers.labels, answers.predicted
     if task.collection == "circor":
         return Scores(values=challenge_scores(task.label, labels, said, task.classes))

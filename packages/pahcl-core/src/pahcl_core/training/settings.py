@@ -17,6 +17,7 @@ from pahcl_core.training.augmentation import AugmentationConfig
 from pahcl_core.training.machine import MachineConfig
 from pahcl_core.training.nearest_neighbours import MonitorConfig
 from pahcl_core.training.objective import ObjectiveConfig
+from pahcl_core.training.operating_point import OperatingPointConfig
 from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.shots import Shots
 
@@ -195,6 +196,7 @@ class FinetuneConfig(_Stored, Shots):
     selection: Literal["auroc", "auprc", "f1_macro", "balanced_accuracy", "loss"] = "auroc"
     """What, on the validation patients, picks the best epoch; ties go to the lower loss."""
 
+    operating_point: OperatingPointConfig = field(default_factory=OperatingPointConfig)
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     signal: SignalConfig = field(default_factory=SignalConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -206,7 +208,7 @@ class FinetuneConfig(_Stored, Shots):
     machine: MachineConfig = field(default_factory=MachineConfig)
 
     def __post_init__(self) -> None:
-        task_named(self.task)
+        self.operating_point.check_fits(task_named(self.task))
         self.check_shots()
         if self.recordings_per_unit < 1:
             raise ValueError(
