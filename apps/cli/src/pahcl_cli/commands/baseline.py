@@ -1,5 +1,6 @@
 """`pahcl baseline`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,11 +15,14 @@ EPILOG = (
 
 
 def baseline(
-    features: Annotated[str, typer.Argument(help="log_mel, mfcc or phase_bands.")],
+    features: Annotated[str, typer.Argument(help="log_mel, mfcc, phase_bands or embedding.")],
     task: Annotated[str, typer.Argument(help="`pahcl tasks` lists them.")],
     data_dir: options.DataDir = None,
     model: Annotated[
         str | None, typer.Option("--model", help="logistic or boosting.  [logistic]")
+    ] = None,
+    pretrained: Annotated[
+        Path | None, typer.Option("--pretrained", help="best_model.pt, for embedding.")
     ] = None,
     few_shot: options.FewShot = None,
     shot_ratio: options.ShotRatio = None,
@@ -42,7 +46,9 @@ def baseline(
     """Score what a model must beat: simple features of a recording, and a simple classifier.
 
     log_mel and mfcc are statistics over the whole recording; phase_bands is how loud each band is
-    in S1, systole, S2 and diastole. Persons are dealt out as by `pahcl finetune` with this seed.
+    in S1, systole, S2 and diastole; embedding is what an encoder that stays as it is makes of a
+    recording, so that this is its linear evaluation. Persons are dealt out as by `pahcl finetune`
+    with this seed.
     """
     from pahcl_cli.launch import run_baseline
     from pahcl_cli.run_files import Layers
@@ -53,6 +59,7 @@ def baseline(
         "task": task,
         "data_dir": data_dir and str(data_dir),
         "model": model,
+        "pretrained": pretrained and str(pretrained),
         "few_shot": few_shot,
         "shot_ratio": shot_ratio,
         "shots_per_class": shots_per_class,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pahcl_core.baselines.classifiers import Fitted, fit
+from pahcl_core.baselines.embeddings import Frozen, load_frozen
 from pahcl_core.baselines.features import recording_features
 from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.config import to_dict, write_toml
@@ -84,20 +85,23 @@ def baseline(
         progress: Shown the recordings as they are read.
 
     Raises:
-        DataError: If the data cannot be used.
-        SettingError: If the run's directory cannot be written to.
+        DataError: If the data or the checkpoint cannot be used.
+        SettingError: If the run's directory cannot be written to, or the checkpoint's recordings
+            were prepared in another way.
     """
     run = run or describe_baseline(config)
+    frozen = load_frozen(config)
     tracker = Guarded(tracker)
     with run_directory(run.directory) as directory:
         write_toml(directory / CONFIG, {**run.config, **to_dict(config)})
-        cohort = read_cohort(config.as_finetune, progress)
+        reading = config.as_finetune if frozen is None else frozen.reading(config.as_finetune)
+        cohort = read_cohort(reading, progress)
         task = task_named(config.task)
         write_split(directory / SPLITS, cohort.split)
         with reported(run, tracker) as summary:
             tracker.save(directory / CONFIG, kind="config")
             tracker.save(directory / SPLITS, kind="split")
-            model, told = learnt(config, cohort, task)
+            model, told = learnt(config, cohort, task, frozen)
             point, predictions = decided(config.operating_point, told, task)
             scores = {name: score(one, task) for name, one in predictions.items()}
             metrics = final_metrics(
@@ -110,6 +114,7 @@ def baseline(
                 strength=model.strength,
                 operating_point=point.as_dict(),
                 seed=config.seed,
+                **({} if frozen is None else frozen.account(cohort)),
             ) | assess({name: answers_of(one, task) for name, one in predictions.items()}, task)
             tracker.log(_told(predictions["test"], scores, task), step=0)
             summary.update({n: v for n, v in _named(scores).items() if not n.startswith("train/")})
@@ -121,14 +126,25 @@ def baseline(
 
 
 def learnt(
-    config: BaselineConfig, cohort: Cohort, task: Task
+    config: BaselineConfig, cohort: Cohort, task: Task, frozen: Frozen | None = None
 ) -> tuple[Fitted, dict[str, Predictions]]:
     """The classifier, and what it says of everyone by split: `train`, `val` and `test`.
+
+    Args:
+        config: What is learnt from, and how.
+        cohort: Of whom.
+        task: What.
+        frozen: The encoder, where embeddings are learnt from.
 
     Raises:
         DataError: If the training recordings have one class alone.
     """
-    heard, rows = recording_features(cohort.cycles, config.features, config.spectrum, config.signal)
+    if frozen is None:
+        heard, rows = recording_features(
+            cohort.cycles, config.features, config.spectrum, config.signal
+        )
+    else:
+        heard, rows = frozen.embed(cohort)
     train_ids = training_ids(config.as_finetune, cohort, task)
     known = labelled_rows(heard, cohort, task)
     owner = [cohort.cycles.recordings[number].subject_id for number in heard[known.place]]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64
 
+from pahcl_core.baselines.remembered import content_of, remembered
 from pahcl_core.baselines.settings import Features
 from pahcl_core.baselines.spectral import SpectrumConfig, log_mel, mfcc, statistics
 from pahcl_core.data.cycle_set import CycleSet
@@ -21,9 +22,11 @@ def recording_features(
 ) -> tuple[Int64[np.ndarray, "recordings"], Float64[np.ndarray, "recordings features"]]:
     """A row for each recording that has cycles.
 
+    What was computed lately is not computed again: in folds and over seeds it is the same.
+
     Args:
         cycles: The recordings as they were prepared.
-        name: Which figures.
+        name: Which figures, of those that need no encoder.
         spectrum: How their spectrum is taken.
         signal: What they were prepared by.
 
@@ -31,15 +34,26 @@ def recording_features(
         Which recordings, as indices into those of `cycles`, ascending, and their rows.
     """
     heard = np.unique(cycles.recording)
+    key = (content_of(cycles), name, spectrum, signal)
+    return heard, remembered(key, lambda: _features(cycles, heard, name, spectrum, signal))
+
+
+def _features(
+    cycles: CycleSet,
+    heard: Int64[np.ndarray, "recordings"],
+    name: Features,
+    spectrum: SpectrumConfig,
+    signal: SignalConfig,
+) -> Float64[np.ndarray, "recordings features"]:
     if name == "phase_bands":
-        return heard, _phase_bands(cycles, heard, spectrum.num_bands, signal)
+        return _phase_bands(cycles, heard, spectrum.num_bands, signal)
     rows = []
     for _, samples in _sounds(cycles, heard):
         values = log_mel(samples, spectrum, signal)
         if name == "mfcc":
             values = mfcc(values, spectrum.num_coefficients)
         rows.append(statistics(values))
-    return heard, np.stack(rows)
+    return np.stack(rows)
 
 
 def _phase_bands(

@@ -12,7 +12,7 @@ from pahcl_core.training.operating_point import OperatingPointConfig
 from pahcl_core.training.settings import FinetuneConfig, ReadingConfig, SplitConfig
 from pahcl_core.training.shots import Shots
 
-Features = Literal["log_mel", "mfcc", "phase_bands"]
+Features = Literal["log_mel", "mfcc", "phase_bands", "embedding"]
 Model = Literal["logistic", "boosting"]
 
 
@@ -23,11 +23,15 @@ class BaselineConfig(Shots):
     features: Features
     """What a recording is told by. `log_mel` and `mfcc`: statistics over the whole recording of
     its mel spectrum, and of the cepstrum of that. `phase_bands`: how loud each band is in S1,
-    systole, S2 and diastole."""
+    systole, S2 and diastole. `embedding`: the mean of what the encoder of `pretrained`, which stays
+    as it is, makes of its cycles; with `logistic` this is its linear evaluation."""
 
     task: str
     data_dir: Path
     """The collection as downloaded."""
+
+    pretrained: Path | None = None
+    """Checkpoint whose encoder `embedding` asks; nothing else takes one."""
 
     model: Model = "logistic"
     """Logistic regression, its strength chosen on training persons, or boosted trees."""
@@ -64,6 +68,12 @@ class BaselineConfig(Shots):
         self.operating_point.check_fits(task_named(self.task))
         self.check_shots()
         self.spectrum.check_fits(self.signal)
+        if (self.features == "embedding") != (self.pretrained is not None):
+            raise ValueError(
+                "embedding needs the checkpoint of an encoder: give pretrained"
+                if self.features == "embedding"
+                else f"pretrained is for the features embedding, not for {self.features}"
+            )
 
     @property
     def name(self) -> str:

@@ -5,7 +5,6 @@ holds whole ones, whose cycles are encoded at once and pooled (`models.instance_
 `vote` it is a cycle, which has the label of its recording.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,14 +27,12 @@ from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import Trained
 from pahcl_core.training.machine import EncoderPass, compile_in_place
 from pahcl_core.training.operating_point import OperatingPoint
-from pahcl_core.training.people import Cohort, training_ids
+from pahcl_core.training.people import Cohort, num_known, training_ids
 from pahcl_core.training.rank_layers import over_ranks
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.units import UnitDraws, units_of
 from pahcl_core.training.windows import WindowSource
-
-log = logging.getLogger(__name__)
 
 
 class Finetuning:
@@ -221,22 +218,12 @@ class Finetuning:
             best_epoch=trained.best_epoch,
             selected_by=f"val_{self.config.selection}",
             operating_point=point.as_dict(),
-            test_persons_seen_in_pretraining=self._seen_in_pretraining(),
+            test_persons_seen_in_pretraining=num_known(
+                self.cohort,
+                () if self.pretrained is None else self.pretrained.persons,
+                source=self.config.pretrained,
+            ),
         )
-
-    def _seen_in_pretraining(self) -> int:
-        """How many of the persons under test the encoder knows already."""
-        test = set(self.cohort.persons(self.cohort.split.test))
-        known = test & set(() if self.pretrained is None else self.pretrained.persons)
-        if known:
-            log.warning(
-                "%s was trained on %d of the %d persons it is tested on here: the test score is "
-                "not one of unseen persons",
-                self.config.pretrained,
-                len(known),
-                len(test),
-            )
-        return len(known)
 
 
 class _Seen(NamedTuple):

@@ -195,6 +195,25 @@ def tell(cohort: Cohort, name: str = "the data") -> None:
     )  # fmt: skip
 
 
+def num_known(cohort: Cohort, persons: Sequence[str], *, source: Path | None) -> int:
+    """How many of the persons under test an encoder has been trained on; warns if any.
+
+    Args:
+        cohort: Whose test side.
+        persons: Those that it was trained on, as `<collection>:<person>`.
+        source: Its checkpoint.
+    """
+    test = set(cohort.persons(cohort.split.test))
+    known = len(test & set(persons))
+    if known:
+        log.warning(
+            "%s was trained on %d of the %d persons it is tested on here: the test score is not "
+            "one of unseen persons",
+            source, known, len(test),
+        )  # fmt: skip
+    return known
+
+
 def training_ids(config: FinetuneConfig, cohort: Cohort, task: Task) -> tuple[str, ...]:
     """Subject numbers of those trained on: the training side, or a few of its persons.
 
