@@ -58,6 +58,22 @@ def test_baseline_says_what_came_out(cli, people, outputs):
     assert {"config.toml", "predictions.csv", "splits.json"} <= {p.name for p in run.iterdir()}
 
 
+def test_a_model_that_was_exported_embeds_as_before(cli, people, outputs, model, tmp_path):
+    """Named by its run's folder, and then by the file."""
+    exported = cli("export", model.parent, "--to", tmp_path / "model.safetensors")
+    assert exported.exit_code == 0, exported.output
+    assert f"{tmp_path / 'model.safetensors'}: 0." in exported.output
+
+    rows = []
+    for number, one in enumerate((model.parent, tmp_path / "model.safetensors")):
+        out = tmp_path / f"{number}.npz"
+        result = cli("embed", one, "--out", out, "--data-dir", people, "--output-dir", outputs)
+        assert result.exit_code == 0, result.output
+        rows.append(np.load(out)["embedding"])
+
+    assert np.array_equal(*rows)
+
+
 def test_baseline_can_be_compared_with_others(cli, people, outputs):
     for model in ("logistic", "boosting"):
         result = cli(

@@ -14,6 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pahcl_core.training.shipped import FOLDER, NAMES, card_file, shipped_file
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECTS = {
     "pahcl-track": REPOSITORY / "packages/pahcl-track",
@@ -22,10 +24,17 @@ PROJECTS = {
 }
 PACKAGE_DATA = {
     "pahcl-core": {
+        "pahcl_core/shipped/README.md",
         "pahcl_core/signal/quality_parameters.json",
         "pahcl_core/signal/segmentation_parameters.json",
         "pahcl_core/signal/segmentation_parameters.npz",
     }
+}
+PACKAGE_DATA["pahcl-core"] |= {  # the models are there once they have been made
+    f"pahcl_core/shipped/{file.name}"
+    for name in NAMES
+    for file in (shipped_file(name), card_file(name))
+    if file.is_file()
 }
 ENTRY_POINTS = {
     "pahcl-track": {
@@ -81,6 +90,20 @@ def test_a_wheel_holds_the_sources_and_their_data(wheels, name):
 
     assert packed == modules | {f"{package}/py.typed"} | PACKAGE_DATA.get(name, set())
     assert f"{package}/__init__.py" in packed
+
+
+def test_the_models_that_come_with_it_are_small_and_described(wheels):
+    """5 MB together at most; each with its card, and a card with its model."""
+    packed = {
+        name: info.file_size
+        for name, info in ((one.filename, one) for one in wheels["pahcl-core"].infolist())
+        if name.startswith("pahcl_core/shipped/")
+    }
+
+    assert sum(packed.values()) <= 5_000_000
+    for name in NAMES:
+        assert shipped_file(name).is_file() == card_file(name).is_file()
+    assert {Path(name).name for name in packed} == {one.name for one in FOLDER.iterdir()}
 
 
 @pytest.mark.parametrize("name", PROJECTS)

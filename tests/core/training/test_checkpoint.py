@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.tasks import TASKS
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.training.checkpoint import (
@@ -34,10 +35,11 @@ def checkpoint() -> Checkpoint:
         heads={"classifier": {"linear.weight": torch.randn(3, 16)}},
         epoch=4,
         step=120,
-        task="circor_murmur",
-        classes=("Absent", "Present", "Unknown"),
+        task=TASKS["circor_murmur"],
         persons=("circor:1", "circor:2"),
         provenance="synthetic",
+        temperature=1.25,
+        origin={"seed": 3, "versions": {"torch": "2.6"}},
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pahcl_core.data.tasks import TASKS
 from pahcl_core.errors import SettingError
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.checkpoint import load_checkpoint
@@ -12,6 +13,7 @@ from pahcl_core.training.finetune import describe_finetune, finetune
 from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.pretrain import pretrain
 from pahcl_core.training.settings import ScheduleConfig
+from pahcl_core.training.versions import versions
 
 
 def equal(one, other) -> bool:
@@ -121,7 +123,9 @@ def test_what_is_saved_says_what_it_is(finetune_config, make_cohort, on, silent)
     result = finetune(config, tracker=silent)
 
     best = load_checkpoint(result.directory / "best_model.pt")
-    assert (best.kind, best.task, best.provenance) == ("finetune", "circor_murmur", "synthetic")
-    assert best.classes == ("Absent", "Present", "Unknown")
+    assert (best.kind, best.provenance) == ("finetune", "synthetic")
+    assert best.task == TASKS["circor_murmur"]
+    assert best.temperature == result.metrics["calibration"]["temperature"]
+    assert (best.origin["seed"], best.origin["versions"]) == (config.seed, versions())
     assert (best.encoder_config, best.signal) == (config.encoder, config.signal)
     assert best.epoch == result.metrics["best_epoch"]

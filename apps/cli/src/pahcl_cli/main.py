@@ -18,6 +18,7 @@ from pahcl_cli.commands import (
     data,
     demo,
     embed,
+    export,
     finetune,
     pretrain,
     probe,
@@ -70,6 +71,7 @@ app.command("ablate")(ablate.ablate)
 app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("probe")(probe.probe)
 app.command("embed")(embed.embed)
+app.command("export")(export.export)
 app.command("segment")(segment.segment)
 app.command("demo")(demo.demo)
 app.command("tasks")(tasks.tasks)

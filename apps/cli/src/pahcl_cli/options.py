@@ -21,6 +21,9 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+Model = Annotated[
+    Path, typer.Argument(help="A run, its best_model.pt, or what `pahcl export` has made of it.")
+]
 CollectionOption = Annotated[
     str, typer.Option("--collection", help="circor, physionet2016, pascal or folder.")
 ]

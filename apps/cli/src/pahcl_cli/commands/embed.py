@@ -15,7 +15,7 @@ Projection = Literal["pca", "tsne"]
 
 
 def embed(
-    model: Annotated[Path, typer.Argument(help="best_model.pt of a run.")],
+    model: options.Model,
     out: Annotated[Path, typer.Option("--out", help="The archive to write: FILE.npz.")],
     data_dir: options.DataDir = None,
     collection: options.CollectionOption = "circor",

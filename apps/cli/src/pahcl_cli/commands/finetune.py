@@ -18,7 +18,7 @@ def finetune(
     ] = None,
     data_dir: options.DataDir = None,
     pretrained: Annotated[
-        Path | None, typer.Option("--pretrained", help="best_model.pt of a pretraining.")
+        Path | None, typer.Option("--pretrained", help="A pretraining, its best_model.pt, or tiny.")
     ] = None,
     linear_eval: Annotated[
         bool | None,

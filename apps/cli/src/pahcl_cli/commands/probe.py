@@ -1,7 +1,6 @@
 """`pahcl probe`."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +14,7 @@ _FIRST = ("auroc", "auprc", "f1_macro", "balanced_accuracy", "weighted_accuracy"
 
 
 def probe(
-    model: Annotated[Path, typer.Argument(help="best_model.pt of a pretraining.")],
+    model: options.Model,
     task: Annotated[str, typer.Argument(help="`pahcl tasks` lists them.")],
     data_dir: options.DataDir = None,
     method: Annotated[

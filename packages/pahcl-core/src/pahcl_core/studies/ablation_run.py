@@ -13,11 +13,9 @@ from pahcl_core.training.checkpoint import encoder_from, load_checkpoint
 from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.device import reproducible, resolve_device
 from pahcl_core.training.pretrain import pretrain
-from pahcl_core.training.run_directory import METRICS, STATE
+from pahcl_core.training.run_directory import BEST, METRICS, STATE
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_track import Run
-
-_BEST = "best_model.pt"
 
 
 def pretrained_and_probed(
@@ -93,7 +91,7 @@ def _probed(
     device = resolve_device(config.device)
     with reproducible(config.seed, config.machine, device):
         if pretrained:
-            path = config.output_dir / config.name / _BEST
+            path = config.output_dir / config.name / BEST
             encoder = encoder_from(path, load_checkpoint(path), config.encoder)
         else:
             encoder = Encoder(config.encoder, sample_rate=config.signal.sample_rate)

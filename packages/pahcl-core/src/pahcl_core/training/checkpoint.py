@@ -1,10 +1,14 @@
-"""Checkpoints: plain tensors and plain values, loaded without running anybody's code."""
+"""Checkpoints: plain tensors and plain values, loaded without running anybody's code.
+
+A checkpoint of a fine-tuning holds all that it takes to answer with it elsewhere. It has two forms,
+which one loader reads: that of a run, and a portable one (`training.portable`).
+"""
 
 import pickle
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,14 @@ from torch import Tensor
 
 from pahcl_core.config import from_dict, to_dict
 from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.models.sizes import Numbers
 from pahcl_core.training.interruption import undisturbed
+from pahcl_core.training.portable import is_portable, read_portable, write_portable
 from pahcl_core.training.run_directory import write_atomically
+from pahcl_core.training.shipped import model_file
 
 _FORMAT = 1
 # What a file that is something else, or damaged, makes zipfile and torch.load raise.
@@ -44,8 +51,8 @@ class Checkpoint:
 
     epoch: int
     step: int
-    task: str | None = None
-    classes: Sequence[str] = ()
+    task: Task | None = None
+    """What it tells, in full: a task of one's own is not in any table. None if it tells nothing."""
 
     pooling: str | None = None
     """How cycles become what is scored: a `Pooling` of the settings. None where nothing is."""
@@ -56,10 +63,31 @@ class Checkpoint:
 
     provenance: str = "real"
 
+    temperature: float | None = None
+    """What its logarithms of probability are divided by to mean what they say, fitted on the
+    validation units; None where nothing was fitted, or nothing could be."""
+
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """How it was made, in plain values: seed and versions."""
+
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint: complete, or not at all."""
-    content = {
+    """Write a checkpoint as a run has it: complete, or not at all."""
+    save_content(path, _content(checkpoint))
+
+
+def export_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint in its portable form: complete, or not at all.
+
+    Raises:
+        SettingError: If it cannot be written there.
+    """
+    write_portable(path, _content(checkpoint))
+
+
+def _content(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Nested tables of tensors and plain values."""
+    return {
         "format": _FORMAT,
         "kind": checkpoint.kind,
         "encoder_config": to_dict(checkpoint.encoder_config),
@@ -68,13 +96,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "heads": {name: dict(state) for name, state in checkpoint.heads.items()},
         "epoch": checkpoint.epoch,
         "step": checkpoint.step,
-        "task": checkpoint.task,
-        "classes": list(checkpoint.classes),
+        "task": None if checkpoint.task is None else to_dict(checkpoint.task),
         "pooling": checkpoint.pooling,
         "persons": list(checkpoint.persons),
         "provenance": checkpoint.provenance,
+        "temperature": checkpoint.temperature,
+        "origin": dict(checkpoint.origin),
     }
-    save_content(path, content)
 
 
 def save_content(path: Path, content: Mapping[str, Any]) -> None:
@@ -89,12 +117,16 @@ def save_content(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint, on the host.
+    """Read a checkpoint in either form, on the host.
+
+    Args:
+        path: A file, or whatever else `model_file` knows.
 
     Raises:
         DataError: If there is none, it is damaged, or it is something else.
     """
-    content = read_content(path)
+    path = model_file(path)
+    content = read_portable(path) if is_portable(path) else read_content(path)
     if content.get("format") != _FORMAT:
         raise DataError(f"{path}: not a checkpoint of this version of pahcl")
     try:
@@ -135,12 +167,21 @@ def _checkpoint(content: Mapping[str, Any], *, source: str) -> Checkpoint:
         heads=content["heads"],
         epoch=content["epoch"],
         step=content["step"],
-        task=content["task"],
-        classes=tuple(content["classes"]),
+        task=_task(content["task"], source=source),
         pooling=content.get("pooling"),
         persons=tuple(content["persons"]),
         provenance=content["provenance"],
+        temperature=content.get("temperature"),
+        origin=content.get("origin", {}),
     )
+
+
+def _task(told: Mapping[str, Any] | str | None, *, source: str) -> Task | None:
+    if told is None:
+        return None
+    if isinstance(told, str):  # before tasks of one's own, the name was all that was written
+        return task_named(told)
+    return from_dict(Task, told, source=f"{source}: its task")
 
 
 def load_fitting(path: Path, wanted: EncoderConfig, signal: SignalConfig) -> Checkpoint:

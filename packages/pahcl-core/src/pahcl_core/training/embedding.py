@@ -38,6 +38,7 @@ from pahcl_core.training.device import resolve_device
 from pahcl_core.training.people import refuse_damage
 from pahcl_core.training.run_directory import write_atomically
 from pahcl_core.training.settings import Device, PrepareConfig, ReadingConfig
+from pahcl_core.training.shipped import model_file
 from pahcl_core.training.versions import versions
 from pahcl_core.training.windows import WindowSource, in_order
 
@@ -214,12 +215,13 @@ def _identity(
 
 
 def _about(config: EmbedConfig, checkpoint: Checkpoint, collection: Collection) -> dict[str, Any]:
+    file = model_file(config.model)
     return {
         "model": {
-            "name": config.model.name,
-            "sha256": hashlib.sha256(config.model.read_bytes()).hexdigest(),
+            "name": file.name,
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
             "kind": checkpoint.kind,
-            "task": checkpoint.task,
+            "task": checkpoint.task and checkpoint.task.name,
             "epoch": checkpoint.epoch,
             "provenance": checkpoint.provenance,
             "encoder": to_dict(checkpoint.encoder_config),

@@ -1,7 +1,7 @@
 """Fine-tuning: a small labelled set teaches an encoder a clinical task, scored by patient."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from pahcl_core.data.preparation import Progress
 from pahcl_core.data.split_files import write_split
 from pahcl_core.training.assessment import assess
 from pahcl_core.training.beginning import begun
-from pahcl_core.training.checkpoint import load_checkpoint, load_fitting
+from pahcl_core.training.checkpoint import load_checkpoint, load_fitting, save_checkpoint
 from pahcl_core.training.device import resolve_device
 from pahcl_core.training.evaluation import answers_of, decided, heard_at, score
 from pahcl_core.training.finetuning import Finetuning, named
@@ -22,7 +22,7 @@ from pahcl_core.training.prediction_files import (
     write_instances,
     write_predictions,
 )
-from pahcl_core.training.run_directory import METRICS, PREDICTIONS, write_json
+from pahcl_core.training.run_directory import BEST, METRICS, PREDICTIONS, write_json
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.watching import Watch, unwatched
 from pahcl_track import Run, Tracker, Value
@@ -125,7 +125,7 @@ def _conclude(
     summary: dict[str, Value],
 ) -> dict[str, Any]:
     """Score the best epoch on every split, and write it all down."""
-    best = load_checkpoint(directory / "best_model.pt") if learner.ranks.first else None
+    best = load_checkpoint(directory / BEST) if learner.ranks.first else None
     best = learner.ranks.told(best)
     assert best is not None, "the first rank has written it"
     scored = learner.predict_best(best)
@@ -141,6 +141,9 @@ def _conclude(
         learner.task,
         by_location={place: point.of(one, learner.task) for place, one in heard.items()},
     )
+    temperature = metrics["calibration"].get("temperature")
+    if learner.ranks.first:  # what the model says of others means the same as what it says here
+        save_checkpoint(directory / BEST, replace(best, temperature=temperature))
     # The tracker first: a disk that is full by now costs the files, not the figures.
     tables: dict[str, Value] = {
         "test/predictions": prediction_table(predictions["test"], learner.task),
@@ -150,7 +153,7 @@ def _conclude(
     tracker.log(named("test", scores["test"]), step=trained.step)
     for split in ("val", "test"):
         summary.update({f"best/{k}": v for k, v in named(split, scores[split]).items()})
-    tracker.save(directory / "best_model.pt", kind="checkpoint")
+    tracker.save(directory / BEST, kind="checkpoint")
     if learner.ranks.first:
         write_predictions(directory / PREDICTIONS, predictions, learner.task)
         write_instances(

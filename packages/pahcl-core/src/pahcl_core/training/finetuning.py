@@ -32,6 +32,7 @@ from pahcl_core.training.rank_layers import over_ranks
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.units import UnitDraws, units_of
+from pahcl_core.training.versions import versions
 from pahcl_core.training.windows import WindowSource
 
 
@@ -176,11 +177,11 @@ class Finetuning:
             heads={name: head.state_dict() for name, head in self.heads.items()},
             epoch=epoch,
             step=step,
-            task=self.task.name,
-            classes=self.task.classes,
+            task=self.task,
             pooling=self.config.pooling,
             persons=sorted({*self.cohort.persons(self.train_ids), *before}),
             provenance=self.cohort.collection.provenance,
+            origin={"seed": self.config.seed, "versions": versions()},
         )
 
     def predict(self, ids: Sequence[str]) -> Scored:

@@ -27,7 +27,7 @@ from pahcl_core.training.resumption import (
     restore,
     save_state,
 )
-from pahcl_core.training.run_directory import STATE
+from pahcl_core.training.run_directory import BEST, STATE
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_core.training.units import UnitDraws
 from pahcl_core.training.watching import EndedEarly, Watch, unwatched
@@ -218,7 +218,7 @@ def train(
         if not ranks.first:
             continue
         if best_epoch == epoch:
-            save_checkpoint(directory / "best_model.pt", learner.checkpoint(epoch=epoch, step=step))
+            save_checkpoint(directory / BEST, learner.checkpoint(epoch=epoch, step=step))
         if schedule.checkpoint_every and epoch % schedule.checkpoint_every == 0:
             save_checkpoint(
                 directory / f"epoch_{epoch}.pt", learner.checkpoint(epoch=epoch, step=step)

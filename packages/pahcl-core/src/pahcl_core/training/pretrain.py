@@ -13,7 +13,7 @@ from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.device import resolve_device
 from pahcl_core.training.loop import reported, train
 from pahcl_core.training.pretraining import Pretraining
-from pahcl_core.training.run_directory import METRICS, write_json
+from pahcl_core.training.run_directory import BEST, METRICS, write_json
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_core.training.watching import Watch, unwatched
 from pahcl_track import Run, Tracker
@@ -105,10 +105,8 @@ def pretrain(
             metrics = learner.final_metrics(trained)
             # The tracker first: a disk that is full by now costs the files, not the figures.
             summary.update({f"best/{name}": value for name, value in trained.best_val.items()})
-            tracker.save(directory / "best_model.pt", kind="checkpoint")
+            tracker.save(directory / BEST, kind="checkpoint")
             if ranks.first:
                 write_json(directory / METRICS, metrics)
             tracker.save(directory / METRICS, kind="metrics")
-    return PretrainResult(
-        directory=directory, checkpoint=directory / "best_model.pt", metrics=metrics
-    )
+    return PretrainResult(directory=directory, checkpoint=directory / BEST, metrics=metrics)

@@ -206,6 +206,7 @@ class Pretraining:
             step=step,
             persons=self.cohorts.persons(self.cohorts.train, self.cohorts.val),
             provenance=self.cohorts.provenance,
+            origin={"seed": self.config.seed, "versions": versions()},
         )
 
     def _losses(

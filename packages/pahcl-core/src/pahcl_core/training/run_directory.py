@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 LOG = "train.log"
 CONFIG = "config.toml"
+BEST = "best_model.pt"
 METRICS = "final_metrics.json"
 PREDICTIONS = "predictions.csv"
 STATE = "resume.pt"

@@ -170,7 +170,8 @@ class FinetuneConfig(_Stored, Shots):
     """Holds prepared recordings for all runs; by default `.prepared` in `output_dir`."""
 
     pretrained: Path | None = None
-    """Checkpoint of `pretrain` (or of an earlier fine-tuning) whose encoder to start from."""
+    """Checkpoint of `pretrain` (or of an earlier fine-tuning) whose encoder to start from: a file,
+    a run, or `tiny`, the encoder that comes with the package."""
 
     linear_eval: bool = False
     """Leave the encoder as it is and train the classifier alone."""
