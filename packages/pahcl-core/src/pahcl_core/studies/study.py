@@ -29,7 +29,7 @@ R = TypeVar("R")
 STUDY = "study.toml"
 
 # What one run may end with while the others go on: memory, a disk or a number that ran out.
-_OF_ONE_RUN = (DataError, SettingError, TrainingError, RuntimeError, OSError, MemoryError)
+OF_ONE_RUN = (DataError, SettingError, TrainingError, RuntimeError, OSError, MemoryError)
 # Where things are, not what they are.
 _HARMLESS = {"data_dir", "output_dir", "experiment_name", "store", "num_workers"}
 
@@ -183,8 +183,8 @@ def carried_out(
         tell(f"{number}/{len(runs)} {run.name}")
         try:
             outcomes[run.name] = do(run)
-        except _OF_ONE_RUN as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        except OF_ONE_RUN as error:
+            reason = reason_of(error)
             log.warning("%s failed, the others go on: %s", run.name, reason, exc_info=error)
             outcomes[run.name] = Failure(reason=reason)
         except KeyboardInterrupt:
@@ -194,3 +194,8 @@ def carried_out(
             )  # fmt: skip
             raise
     return outcomes
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of what it says, or its name where it says nothing."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
