@@ -161,11 +161,23 @@ def test_states_are_written_as_circor_has_them(tmp_path):
         "1.5 2 1 1",
         "1.5 2 99999999999999999999",
         "-1 2 1",
+        "1.5 2_0 1",
+        "1.5 0x2 1",
+        "1.5  2 1",
+        "1.5 2  1",
+        "1.5 2 ",
+        " 1.5 2",
+        "1.5 2 ²",
+        "1.5 2 \x0b",
+        "1.5 2\x1c1 3",
     ],
 )
-def test_a_row_is_judged_the_same_whatever_the_others_are(read, last):
+@pytest.mark.parametrize("between", [" ", "\t"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_row_is_judged_the_same_whatever_the_others_are(read, last, between, end):
     """A blank line or a bad row elsewhere changes nothing."""
     good = "0\t1\t1\n1\t1.2\t0\n"
+    last = last.replace(" ", between) + end
 
     alone, told = read((good + last).encode())
     beside, told_beside = read((good + "\n" + last).encode())

@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pahcl_core.data import store as store_module
-from pahcl_core.data import store_key, store_parts
+from pahcl_core.data import store_key
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.preparation import SignalConfig, prepare_recording
 from pahcl_core.data.store import Shard, merge_shards, prepare, prepare_shard
@@ -107,7 +109,7 @@ def test_ratings_are_kept_in_the_order_of_the_recordings(root, tmp_path):
 
 
 def test_arrays_are_what_numpy_says_they_are(root, tmp_path):
-    """Anyone may read them: plain .npy files, whose hashes are in the index."""
+    """Anyone may read them: plain .npy files, whose checksums are in the index."""
     cycles, *_ = prepare(read_circor(root), CONFIG, store=tmp_path / "store")
     folder = collection_of(tmp_path / "store")
 
@@ -120,6 +122,12 @@ def test_arrays_are_what_numpy_says_they_are(root, tmp_path):
     assert [row["id"] for row in index["recordings"]] == [
         one.recording_id for one in cycles.recordings
     ]
+    assert [row["samples_crc32"] for row in index["recordings"]] == [
+        f"{zlib.crc32(samples[begin:end].tobytes()):08x}" for begin, end in pairwise(cycles.offsets)
+    ]
+    assert {f"{name}.npy" for name in ("samples", *index["arrays"])} == {
+        file.name for file in folder.glob("*.npy")
+    }
     for name, digest in index["arrays"].items():
         assert hashlib.sha256((folder / f"{name}.npy").read_bytes()).hexdigest() == digest
 
@@ -426,20 +434,21 @@ def test_too_little_room_is_said_at_once(root, tmp_path, mocker, prepared):
 
 def test_a_disk_that_fills_up_keeps_what_is_done(root, tmp_path, monkeypatch, prepared):
     collection = read_circor(root)
-    real = os.fdopen
+    real = Path.open
     count = [0]
 
-    def full(handle, mode):
-        count[0] += 1
-        if count[0] <= 5:
-            return real(handle, mode)
-        os.close(handle)
-        return Path("/dev/full").open(mode)  # every write to it fails for want of room
+    def full(path, mode="r", *rest, **others):
+        file = real(path, mode, *rest, **others)
+        count[0] += mode == "xb"
+        if mode != "xb" or count[0] <= 5:
+            return file
+        file.close()
+        return real(Path("/dev/full"), "wb")  # every write to it fails for want of room
 
-    monkeypatch.setattr(store_parts.os, "fdopen", full)
+    monkeypatch.setattr(Path, "open", full)
     with pytest.raises(DataError, match="No space left on device; what is prepared so far is kept"):
         prepare(collection, CONFIG, store=tmp_path / "store")
-    monkeypatch.setattr(store_parts.os, "fdopen", real)
+    monkeypatch.setattr(Path, "open", real)
     assert not list((tmp_path / "store").rglob("*.tmp"))
     prepared.clear()
 

@@ -1,5 +1,6 @@
 """A part is what was prepared, whole, or it is not there."""
 
+import json
 import struct
 import zlib
 from dataclasses import replace
@@ -48,7 +49,10 @@ def test_what_is_written_is_read(parts, prepared):
     """To the bit, in the types that it had."""
     parts.write("one", prepared)
 
-    assert contents(parts.read("one")) == contents(prepared)
+    part = parts.read("one")
+
+    assert contents(part.prepared) == contents(prepared)
+    assert part.checksum == zlib.crc32(prepared.samples.tobytes())
     assert "one" in parts
 
 
@@ -59,7 +63,8 @@ def test_the_file_is_what_its_description_says(parts):
     content = (parts.directory / "one.part").read_bytes()
 
     checksum, length = struct.unpack("<QQ", content[:16])
-    assert checksum == zlib.crc32(content[8:])
+    assert checksum == zlib.crc32(content[8:-12])
+    assert json.loads(content[16 : 16 + length])["checksum"] == zlib.crc32(content[-12:])
     assert length % 8 == 0
     numbers = content[16 + length :]
     assert struct.unpack("<13d", numbers[:104]) == (
@@ -109,7 +114,7 @@ def test_what_is_kept_of_a_part_does_not_keep_its_samples(parts):
     """Cycles and qualities of many recordings fit into memory, their samples may not."""
     parts.write("one", replace(PREPARED, samples=np.zeros(10_000, dtype=np.float32)))
 
-    found = parts.read("one")
+    found = parts.read("one").prepared
 
     for kept in (found.bounds_s, found.cycle_quality):
         owner = kept

@@ -6,7 +6,8 @@
     recording.npy    the recording of each cycle
     quality.npy      0 to 1, of each recording; not a number where its rate is too low to tell
     cycle_quality.npy  the same of each cycle
-    index.json       settings, recordings, remarks, and the hash of every array's file
+    index.json       settings, recordings, remarks, a checksum of each recording's samples, and the
+                     hash of every other array's file
 
 Written in one pass with one recording in memory at a time, however many there are.
 """
@@ -25,13 +26,15 @@ from jaxtyping import Float64
 
 from pahcl_core.data.collection import Collection, Problem, Recording
 from pahcl_core.data.cycle_set import CycleSet
-from pahcl_core.data.preparation import PreparedRecording, SignalConfig, problems_of
+from pahcl_core.data.preparation import SignalConfig, problems_of
 from pahcl_core.data.store_key import Stamp
-from pahcl_core.data.store_parts import Parts, remark_from
+from pahcl_core.data.store_parts import Part, Parts, remark_from
 from pahcl_core.errors import DataError
 
 _SIGNALS = ("samples", "offsets", "bounds", "recording")
 _RATINGS = ("quality", "cycle_quality")
+# The samples are not: their checksums come with the parts, which were checked as they were read.
+_HASHED = tuple(name for name in (*_SIGNALS, *_RATINGS) if name != "samples")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,11 +125,12 @@ def _write(
     with (directory / "samples.npy").open("w+b") as file:
         samples = _SampleWriter(file)
         for entry in entries:
-            prepared = parts.read(entry.key)
-            if prepared is None:
+            part = parts.read(entry.key)
+            if part is None:
                 parts.remove([entry.key])
                 return False
-            rows.append(_row(entry, prepared))
+            prepared = part.prepared
+            rows.append(_row(entry, part))
             if prepared.is_usable:
                 rounded = np.rint(prepared.bounds_s * config.sample_rate).astype(np.int64)
                 bounds.append(offsets[-1] + rounded)
@@ -145,7 +149,7 @@ def _write(
     index = {
         "collection": collection.name,
         "settings": asdict(config),
-        "arrays": {name: _hash(directory / f"{name}.npy") for name in (*_SIGNALS, *_RATINGS)},
+        "arrays": {name: _hash(directory / f"{name}.npy") for name in _HASHED},
         "recordings": rows,
     }
     text = json.dumps(index, indent=1, ensure_ascii=False)
@@ -178,11 +182,13 @@ class _SampleWriter:
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
-def _row(entry: Entry, prepared: PreparedRecording) -> dict[str, Any]:
+def _row(entry: Entry, part: Part) -> dict[str, Any]:
+    prepared = part.prepared
     return {
         "id": entry.recording.recording_id,
         "content": entry.key,
         "usable": prepared.is_usable,
+        "samples_crc32": f"{part.checksum:08x}",
         "source": prepared.source,
         "flags": prepared.flags,
         "remarks": [asdict(remark) for remark in prepared.remarks],

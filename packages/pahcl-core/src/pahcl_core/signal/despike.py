@@ -28,7 +28,8 @@ def despike(
         sample_rate: In hertz.
 
     Returns:
-        As many samples; the same ones but for the spikes, which are zero.
+        As many samples; the same ones but for the spikes, which are zero. Where there are none,
+        the very array that was given.
 
     Raises:
         ValueError: If the sample rate is not positive.
@@ -42,26 +43,34 @@ def despike(
     """
     if sample_rate <= 0:
         raise ValueError(f"the sample rate must be positive, got {sample_rate} Hz")
-    despiked = samples.copy()
-    if not samples.any():
-        return despiked
+    if len(samples) == 0:
+        return samples
     width = max(1, round(_WINDOW_S * sample_rate))
     windows = np.arange(max(1, len(samples) // width)) * width
     amplitude = np.abs(samples)
+    loudest = np.maximum.reduceat(amplitude, windows)
+    despiked = samples
     waves: Int64[np.ndarray, "waves"] | None = None
     # No median is larger than the one before, so a wave that is too loud once is too loud until it
     # is gone: all of them can go at once, and what is left is the same as if each went by itself.
-    while True:
-        loudest = np.maximum.reduceat(amplitude, windows)
-        # It never runs out of windows: those up to the median stay as they are.
-        # Of 64 bits: compared with a plain number, the others would round it to their own 32.
-        limit = np.float64(_MAX_RATIO * median(loudest[loudest > 0].astype(np.float64)))
-        if loudest.max() <= limit:
-            return despiked
+    while loudest.max() > (limit := _limit(loudest)):
         if waves is None:
             waves = _half_waves(samples)
+            despiked = samples.copy()
         spikes = _waves_at(_above(amplitude, limit), waves)
         despiked[spikes] = amplitude[spikes] = 0.0
+        loudest = np.maximum.reduceat(amplitude, windows)
+    return despiked
+
+
+def _limit(loudest: Float32[np.ndarray, "windows"]) -> np.float64:
+    """Above which a window holds a spike.
+
+    It never runs out of windows: those up to the median stay as they are.
+    """
+    sounding = loudest[loudest > 0].astype(np.float64)
+    # Of 64 bits: compared with a plain number, the others would round it to their own 32.
+    return np.float64(_MAX_RATIO * median(sounding) if len(sounding) else 0.0)
 
 
 def _above(

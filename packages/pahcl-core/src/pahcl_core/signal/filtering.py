@@ -114,18 +114,19 @@ def filtered(
 def normalise(samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "samples"]:
     """Scale by a robust standard deviation, so that gain and single knocks do not matter.
 
-    The spread is the median absolute deviation times 1.4826, which for Gaussian noise is the
-    standard deviation; where more than half of the samples are equal it is the root mean square.
+    The spread is the median absolute amplitude times 1.4826, which for Gaussian noise is the
+    standard deviation; where more than half of the samples are zero it is the root mean square.
     Silence stays silence, and what is nothing but the rounding of 32 bit floats becomes it.
+
+    Args:
+        samples: One channel around zero, as a band-pass leaves it; finite.
     """
-    centred = samples - np.float32(median(samples))
-    spread = 1.4826 * median(np.abs(centred))
+    spread = 1.4826 * median(np.abs(samples))
     if spread < _FAINTEST:
-        spread = float(np.sqrt(np.mean(np.square(centred, dtype=np.float64))))
+        spread = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
     if spread < _FAINTEST:
-        return np.zeros_like(centred)
-    centred /= np.float32(spread)
-    return centred
+        return np.zeros_like(samples)
+    return samples / np.float32(spread)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

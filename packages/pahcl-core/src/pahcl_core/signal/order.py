@@ -22,18 +22,21 @@ def median(values: Float[np.ndarray, "values"]) -> float:
     """
     size = len(values)
     if size < _WORTH_IT:
-        return _of_the_middle(np.sort(values), (size - 1) // 2, size // 2)
-    some = np.sort(values[::_EVERY])  # sorted, not partitioned: NumPy does that with vectors
+        return _mean_of_two(values, (size - 1) // 2, size // 2)
+    some = values[::_EVERY]
     reach = int(_SHARE / 2 * len(some))
-    below, above = some[len(some) // 2 - reach], some[len(some) // 2 + reach]
-    num_below = int(np.count_nonzero(values < below))
-    between = values[np.flatnonzero((values >= below) & (values <= above))]
+    places = (len(some) // 2 - reach, len(some) // 2 + reach)
+    below, above = np.partition(some, places)[list(places)]
+    is_below = values < below
+    num_below = int(np.count_nonzero(is_below))
+    between = values[np.flatnonzero(is_below != (values <= above))]
     first, second = (size - 1) // 2 - num_below, size // 2 - num_below
     if first < 0 or second >= len(between):
-        return _of_the_middle(np.sort(values), (size - 1) // 2, size // 2)
-    return _of_the_middle(np.sort(between), first, second)
+        return _mean_of_two(values, (size - 1) // 2, size // 2)
+    return _mean_of_two(between, first, second)
 
 
-def _of_the_middle(ordered: Float[np.ndarray, "values"], first: int, second: int) -> float:
-    """Their mean, in the type that the values have."""
+def _mean_of_two(values: Float[np.ndarray, "values"], first: int, second: int) -> float:
+    """Of those at these places in the order of size, in the type that the values have."""
+    ordered = np.partition(values, (first, second))
     return float(ordered[first] if first == second else (ordered[first] + ordered[second]) / 2)
