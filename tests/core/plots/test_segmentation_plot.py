@@ -9,11 +9,11 @@ from PIL import Image
 
 from pahcl_core.plots.figure import write_png
 from pahcl_core.plots.segmentation_plot import (
-    MAX_DRAWN_S,
     STATE_COLOURS,
     draw_segmentation,
     segmentation_figure,
 )
+from pahcl_core.plots.sound_rows import MAX_DRAWN_S
 from pahcl_core.signal.cycles import Cycles
 from pahcl_core.signal.segment_states import Segmentation
 

@@ -4,9 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from pahcl_core.errors import DataError
+from pahcl_core.errors import DataError, SettingError
 from pahcl_core.training import shipped
-from pahcl_core.training.shipped import NAMES, card_file, model_file, shipped_file
+from pahcl_core.training.shipped import (
+    NAMES,
+    card_file,
+    model_and_files,
+    model_file,
+    shipped_file,
+)
 
 
 def test_a_file_is_itself_and_a_run_its_best_model(tmp_path):
@@ -45,3 +51,14 @@ def test_a_name_without_its_file_says_what_to_do(tmp_path, mocker, monkeypatch):
 
     with pytest.raises(DataError, match=r"'tiny' is not in this installation; name a file instead"):
         model_file(Path("tiny"))
+
+
+def test_a_model_comes_first_or_is_the_one_that_comes_with_the_package(tmp_path):
+    (tmp_path / "best_model.pt").touch()
+    heart, model = Path("heart.wav"), Path("model.safetensors")
+
+    for first in (model, Path("model.pt"), Path("tiny"), tmp_path):
+        assert model_and_files([first, heart, model]) == (first, [heart, model])
+    assert model_and_files([heart, model]) == (Path("circor_murmur"), [heart, model])
+    with pytest.raises(SettingError, match=r"model.pt is a model; which recordings"):
+        model_and_files([Path("model.pt")])

@@ -20,6 +20,7 @@ from pahcl_cli.commands import (
     embed,
     export,
     finetune,
+    predict,
     pretrain,
     probe,
     runs,
@@ -71,6 +72,7 @@ app.command("ablate")(ablate.ablate)
 app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("probe")(probe.probe)
 app.command("embed")(embed.embed)
+app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("segment")(segment.segment)
 app.command("demo")(demo.demo)

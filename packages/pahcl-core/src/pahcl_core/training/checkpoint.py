@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from pahcl_core.models.sizes import Numbers
 from pahcl_core.training.interruption import undisturbed
 from pahcl_core.training.portable import is_portable, read_portable, write_portable
 from pahcl_core.training.run_directory import write_atomically
+from pahcl_core.training.settings import Pooling
 from pahcl_core.training.shipped import model_file
 
 _FORMAT = 1
@@ -54,8 +55,8 @@ class Checkpoint:
     task: Task | None = None
     """What it tells, in full: a task of one's own is not in any table. None if it tells nothing."""
 
-    pooling: str | None = None
-    """How cycles become what is scored: a `Pooling` of the settings. None where nothing is."""
+    pooling: Pooling | None = None
+    """How cycles become what is scored. None where nothing is."""
 
     persons: Sequence[str] = ()
     """Everyone it was trained on, and in pretraining those whose loss chose its epoch, as
@@ -66,6 +67,10 @@ class Checkpoint:
     temperature: float | None = None
     """What its logarithms of probability are divided by to mean what they say, fitted on the
     validation units; None where nothing was fitted, or nothing could be."""
+
+    operating_point: Mapping[str, Any] = field(default_factory=dict)
+    """From which probability on a class is said, as `OperatingPoint.as_dict` has it; empty where
+    the most probable is."""
 
     origin: Mapping[str, Any] = field(default_factory=dict)
     """How it was made, in plain values: seed and versions."""
@@ -101,6 +106,7 @@ def _content(checkpoint: Checkpoint) -> dict[str, Any]:
         "persons": list(checkpoint.persons),
         "provenance": checkpoint.provenance,
         "temperature": checkpoint.temperature,
+        "operating_point": dict(checkpoint.operating_point),
         "origin": dict(checkpoint.origin),
     }
 
@@ -168,12 +174,19 @@ def _checkpoint(content: Mapping[str, Any], *, source: str) -> Checkpoint:
         epoch=content["epoch"],
         step=content["step"],
         task=_task(content["task"], source=source),
-        pooling=content.get("pooling"),
+        pooling=_pooling(content.get("pooling")),
         persons=tuple(content["persons"]),
         provenance=content["provenance"],
         temperature=content.get("temperature"),
+        operating_point=content.get("operating_point", {}),
         origin=content.get("origin", {}),
     )
+
+
+def _pooling(name: str | None) -> Pooling | None:
+    if name is None or name in get_args(Pooling):
+        return cast(Pooling | None, name)
+    raise KeyError(f"pooling {name!r}")
 
 
 def _task(told: Mapping[str, Any] | str | None, *, source: str) -> Task | None:

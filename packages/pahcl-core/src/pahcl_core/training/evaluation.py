@@ -84,7 +84,7 @@ class Predictions:
 
     subjects: tuple[Subject, ...]
     labels: Int64[np.ndarray, "patients"]
-    """Index of the true class."""
+    """Index of the true class; -1 where nobody knows it."""
 
     probabilities: Float64[np.ndarray, "patients classes"]
     num_recordings: Int64[np.ndarray, "patients"]
@@ -244,14 +244,17 @@ def _of_units(
     )
     return Predictions(
         subjects=subjects,
-        labels=np.array(
-            [task.class_index(subject.labels[task.label]) for subject in subjects], dtype=np.int64
-        ),
+        labels=np.array([_label_of(subject, task) for subject in subjects], dtype=np.int64),
         probabilities=probabilities,
         num_recordings=num_recordings,
         num_cycles=cycles_of,
         by_windows=windows_of,
     )
+
+
+def _label_of(subject: Subject, task: Task) -> int:
+    label = subject.labels.get(task.label)
+    return -1 if label is None else task.class_index(label)
 
 
 def answers_of(predictions: Predictions, task: Task) -> Answers:

@@ -141,9 +141,10 @@ def _conclude(
         learner.task,
         by_location={place: point.of(one, learner.task) for place, one in heard.items()},
     )
-    temperature = metrics["calibration"].get("temperature")
     if learner.ranks.first:  # what the model says of others means the same as what it says here
-        save_checkpoint(directory / BEST, replace(best, temperature=temperature))
+        temperature = metrics["calibration"].get("temperature")
+        told = replace(best, temperature=temperature, operating_point=point.as_dict())
+        save_checkpoint(directory / BEST, told)
     # The tracker first: a disk that is full by now costs the files, not the figures.
     tables: dict[str, Value] = {
         "test/predictions": prediction_table(predictions["test"], learner.task),

@@ -11,17 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from pahcl_core.data.tasks import task_named
 from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
-from pahcl_core.models.heads import Classifier
-from pahcl_core.models.instance_pooling import InstancePooling
 from pahcl_core.training.augmentation import augmented
 from pahcl_core.training.checkpoint import Checkpoint, encoder_from
 from pahcl_core.training.draws import Draw
-from pahcl_core.training.evaluation import Predictions, Scored, UnitClassifier, predict, score
+from pahcl_core.training.evaluation import Predictions, Scored, predict, score
 from pahcl_core.training.examples import CycleExamples, UnitExamples
 from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import Trained
@@ -31,6 +29,7 @@ from pahcl_core.training.people import Cohort, num_known, training_ids
 from pahcl_core.training.rank_layers import over_ranks
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.settings import FinetuneConfig
+from pahcl_core.training.trained_model import heads_of, with_heads
 from pahcl_core.training.units import UnitDraws, units_of
 from pahcl_core.training.versions import versions
 from pahcl_core.training.windows import WindowSource
@@ -62,17 +61,8 @@ class Finetuning:
         over_ranks(self.encoder, ranks)
         if config.machine.compile:
             compile_in_place(self.encoder, device)
-        width = config.encoder.width
-        classifier = Classifier(width, len(self.task.classes), dropout=config.encoder.dropout)
-        self.heads = nn.ModuleDict({"classifier": classifier})
-        pooling = None
-        if config.pooling != "vote":
-            pooling = InstancePooling(width, config.pooling)
-            self.heads["pooling"] = pooling
-        self.heads.to(device)
-        self.model = UnitClassifier(
-            self.encoder, classifier, pooling=pooling, passes=self.passes, ranks=ranks
-        )
+        self.heads = heads_of(config.encoder, self.task, config.pooling).to(device)
+        self.model = with_heads(self.encoder, self.heads, passes=self.passes, ranks=ranks)
         self.examples = self._examples()
         self.draws = self.examples.draws
         self.epoch = 0

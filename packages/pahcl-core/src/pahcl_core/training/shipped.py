@@ -4,9 +4,10 @@ The files lie in `pahcl_core/shipped`, each with a card that says what it was ma
 is worth. `scripts/train_shipped_models.py` makes them; none is edited by hand.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from pahcl_core.errors import DataError
+from pahcl_core.errors import DataError, SettingError
 from pahcl_core.training.run_directory import BEST
 
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
@@ -18,6 +19,7 @@ DEFAULT_MODEL = "circor_murmur"
 """The name of the model that answers where none is given."""
 
 NAMES = (ENCODER, DEFAULT_MODEL)
+_ENDINGS = (".pt", ".safetensors")
 _MAKE = "scripts/train_shipped_models.py"
 
 
@@ -29,6 +31,22 @@ def shipped_file(name: str, folder: Path = FOLDER) -> Path:
 def card_file(name: str, folder: Path = FOLDER) -> Path:
     """Where what is to be known of it is."""
     return folder / f"{name}.md"
+
+
+def model_and_files(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
+    """The model that comes first, or else the one that comes with the package, and the rest.
+
+    A model is known by its name or its ending, a run by its best epoch.
+
+    Raises:
+        SettingError: If nothing follows the model.
+    """
+    first, *rest = paths
+    if not (str(first) in NAMES or first.suffix in _ENDINGS or (first / BEST).is_file()):
+        return Path(DEFAULT_MODEL), [first, *rest]
+    if not rest:
+        raise SettingError(f"{first} is a model; which recordings is it asked about?")
+    return first, rest
 
 
 def model_file(path: Path) -> Path:
