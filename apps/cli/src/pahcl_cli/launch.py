@@ -42,8 +42,7 @@ def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None)
     table = _with_tracking(layers, tracking)
     if "task" not in table:
         raise SettingError("no task given; `pahcl tasks` lists them")
-    task = task_named(table["task"])
-    require_data(table, f"finetune {task.name}", task.collection)
+    _require_data(table, "finetune")
     config, tracked = read_settings(FinetuneConfig, table, source=_source(layers))
     run = describe_finetune(config, config=complete(config, tracked), **_identity(tracked, resume))
     result = finetune(
@@ -62,8 +61,7 @@ def run_baseline(layers: Layers, tracking: Tracking) -> BaselineResult:
     """Fit and score a baseline as the layers of settings say."""
     show_warnings()
     table = _with_tracking(layers, tracking)
-    task = task_named(table["task"])
-    require_data(table, f"baseline {table['features']} {task.name}", task.collection)
+    _require_data(table, f"baseline {table['features']}")
     config, tracked = read_settings(BaselineConfig, table, source=_source(layers))
     run = describe_baseline(config, config=complete(config, tracked), **_identity(tracked, None))
     result = baseline(
@@ -105,6 +103,15 @@ def pretrain_settings(
     reader_of(collection)  # refuses one that there is not
     require_data(table, f"{command} --collection {collection}", collection)
     return read_settings(PretrainConfig, table, source=_source(layers))
+
+
+def _require_data(table: dict[str, Any], command: str) -> None:
+    """Refuse to go on without data of a task."""
+    if "own_task" in table:
+        require_data(table, f"{command} TASK.toml", "folder")
+    else:
+        task = task_named(table["task"])
+        require_data(table, f"{command} {task.name}", task.collection)
 
 
 def _with_tracking(layers: Layers, tracking: Tracking) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pahcl_cli.tracking import TrackingConfig
 from pahcl_core.config import apply_overrides, from_dict, merge, read_toml, to_dict
+from pahcl_core.data.tasks import read_task
 from pahcl_core.errors import SettingError
 from pahcl_core.models.sizes import sized
 
@@ -32,8 +33,8 @@ class Layers:
         """One nested table.
 
         Raises:
-            DataError: If the run file is not there.
-            SettingError: If it is not TOML, or an override is malformed.
+            DataError: If the run file is not there, or that of the task.
+            SettingError: If one is not TOML, an override is malformed, or the task makes no sense.
         """
         lower = read_toml(self.file) if self.file is not None else {}
         table = apply_overrides(lower, self.overrides)
@@ -43,7 +44,20 @@ class Layers:
         for key, value in self.named.items():
             if value is not None:
                 table = merge(table, _nested(key, value))
+        return with_own_task(table)
+
+
+def with_own_task(table: dict[str, Any]) -> dict[str, Any]:
+    """With the task that a file of its own describes, where `task` is such a file's path.
+
+    Raises:
+        DataError, SettingError: As `read_task`.
+    """
+    path = table.get("task")
+    if not isinstance(path, str) or not path.endswith(".toml"):
         return table
+    task = read_task(Path(path))
+    return {**table, "task": task.name, "own_task": to_dict(task)}
 
 
 def resumed_layers(directory: Path, given: Layers) -> Layers:

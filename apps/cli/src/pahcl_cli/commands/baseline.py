@@ -16,7 +16,7 @@ EPILOG = (
 
 def baseline(
     features: Annotated[str, typer.Argument(help="log_mel, mfcc, phase_bands or embedding.")],
-    task: Annotated[str, typer.Argument(help="`pahcl tasks` lists them.")],
+    task: Annotated[str, typer.Argument(help="`pahcl tasks` lists them; or your own .toml file.")],
     data_dir: options.DataDir = None,
     model: Annotated[
         str | None, typer.Option("--model", help="logistic or boosting.  [logistic]")

@@ -11,7 +11,10 @@ from pahcl_core.errors import SettingError
 
 def finetune(
     task: Annotated[
-        str | None, typer.Argument(help="`pahcl tasks` lists them.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="`pahcl tasks` lists them; or the .toml file of your own.", show_default=False
+        ),
     ] = None,
     task_option: Annotated[
         str | None, typer.Option("--task", help="The same, as an option.", show_default=False)

@@ -19,7 +19,7 @@ from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.config import to_dict, write_toml
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.split_files import write_split
-from pahcl_core.data.tasks import Task, task_named
+from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.assessment import assess
@@ -96,7 +96,7 @@ def baseline(
         write_toml(directory / CONFIG, {**run.config, **to_dict(config)})
         reading = config.as_finetune if frozen is None else frozen.reading(config.as_finetune)
         cohort = read_cohort(reading, progress)
-        task = task_named(config.task)
+        task = reading.definition
         write_split(directory / SPLITS, cohort.split)
         with reported(run, tracker) as summary:
             tracker.save(directory / CONFIG, kind="config")

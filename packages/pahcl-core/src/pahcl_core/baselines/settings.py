@@ -7,7 +7,7 @@ from typing import Literal
 from pahcl_core.baselines.spectral import SpectrumConfig
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.splits import SEED
-from pahcl_core.data.tasks import task_named
+from pahcl_core.data.tasks import Task, task_of
 from pahcl_core.training.operating_point import OperatingPointConfig
 from pahcl_core.training.settings import FinetuneConfig, ReadingConfig, SplitConfig
 from pahcl_core.training.shots import Shots
@@ -27,11 +27,16 @@ class BaselineConfig(Shots):
     as it is, makes of its cycles; with `logistic` this is its linear evaluation."""
 
     task: str
+    """One of `data.tasks`, or the name of `own_task`."""
+
     data_dir: Path
     """The collection as downloaded."""
 
     pretrained: Path | None = None
     """Checkpoint whose encoder `embedding` asks; nothing else takes one."""
+
+    own_task: Task | None = None
+    """What is to be told, where it is no task that there is already."""
 
     model: Model = "logistic"
     """Logistic regression, its strength chosen on training persons, or boosted trees."""
@@ -65,7 +70,7 @@ class BaselineConfig(Shots):
     spectrum: SpectrumConfig = field(default_factory=SpectrumConfig)
 
     def __post_init__(self) -> None:
-        self.operating_point.check_fits(task_named(self.task))
+        self.operating_point.check_fits(task_of(self.task, self.own_task))
         self.check_shots()
         self.spectrum.check_fits(self.signal)
         if (self.features == "embedding") != (self.pretrained is not None):
@@ -87,6 +92,7 @@ class BaselineConfig(Shots):
         """The fine-tuning that reads, prepares and deals out the same data in the same way."""
         return FinetuneConfig(
             task=self.task,
+            own_task=self.own_task,
             data_dir=self.data_dir,
             output_dir=self.output_dir,
             few_shot=self.few_shot,

@@ -42,7 +42,7 @@ def read_folder(
     root: Path,
     table: Path,
     *,
-    labels: Sequence[str] | None,
+    labels: Sequence[str],
     unit: Unit = "subject",
     max_damaged: float = 0.05,
     strict: bool = False,
@@ -53,8 +53,7 @@ def read_folder(
         root: The folder that the paths of the table start from.
         table: A comma-separated file in UTF-8 with a header, here or elsewhere.
         labels: Columns that are labels, possibly none; an empty cell is a missing label. What is
-            in other columns is not read, which is no problem where this is None: then no label
-            is of interest.
+            in other columns is not read.
         unit: What has a label, and is scored: a `subject`, whose rows must then agree, or each
             `recording` on its own. Either way the person is the one in the column `subject`.
         max_damaged: Largest tolerated share of unusable rows and of unusable recordings, 0 to 1.
@@ -64,7 +63,7 @@ def read_folder(
         The collection; a recording's number is its path. Rows that could not be used are in its
         `problems`: those without a path or a subject, whose file is missing or neither WAV nor
         FLAC, that name a file again or contradict their subject's label; so are columns that
-        were not read.
+        were not read, though they may be meant for one that is missing.
 
     Raises:
         SettingError: If a label is named like one of the reader's own columns.
@@ -72,11 +71,10 @@ def read_folder(
             out of the folder, soundfile is missing for FLAC, nothing can be used, or too much
             cannot.
     """
-    names = labels or ()
-    _check_arguments(root, names)
+    _check_arguments(root, labels)
     file = _table_name(root, table)
-    content = read_table(table, file=file, required=(_PATH, _SUBJECT, *names))
-    entries, problems = _usable_rows(root, table, content.rows, names, file=file)
+    content = read_table(table, file=file, required=(_PATH, _SUBJECT, *labels))
+    entries, problems = _usable_rows(root, table, content.rows, labels, file=file)
     if unit == "subject":
         entries, conflicts = _agreeing(entries, file=file)
         problems += conflicts
@@ -113,6 +111,16 @@ def read_unlabelled_folder(
     Raises:
         DataError: If there is no table or several, and as for `read_folder`.
     """
+    table = only_table(root)
+    return read_folder(root, table, labels=(), max_damaged=max_damaged, strict=strict)
+
+
+def only_table(root: Path) -> Path:
+    """The one `.csv` file in a folder.
+
+    Raises:
+        DataError: If there is no such folder, no table in it or several.
+    """
     _check_arguments(root, ())
     tables = sorted(path for path in root.glob("*.csv") if not path.name.startswith("."))
     needed = f"with the columns {_PATH!r} and {_SUBJECT!r}, one row for each recording"
@@ -124,7 +132,7 @@ def read_unlabelled_folder(
     if len(tables) > 1:
         found = ", ".join(path.name for path in tables)
         raise DataError(f"{root} holds several tables: leave there only the one {needed}: {found}")
-    return read_folder(root, tables[0], labels=None, max_damaged=max_damaged, strict=strict)
+    return tables[0]
 
 
 def _check_arguments(root: Path, labels: Sequence[str]) -> None:
@@ -141,11 +149,9 @@ def _table_name(root: Path, table: Path) -> str:
     return table.resolve().relative_to(root.resolve()).as_posix() if inside else str(table)
 
 
-def _unread_columns(
-    columns: Sequence[str], labels: Sequence[str] | None, *, file: str
-) -> list[Problem]:
-    """Where no label is of interest, only columns that may be meant for one that is."""
-    known = (*_COLUMNS, *(labels or ()))
+def _unread_columns(columns: Sequence[str], labels: Sequence[str], *, file: str) -> list[Problem]:
+    """Those that may be meant for one that is missing; others are nobody's business here."""
+    known = (*_COLUMNS, *labels)
     missing = [name for name in _COLUMNS if name not in columns]
     return [
         Problem(
@@ -155,7 +161,7 @@ def _unread_columns(
             f"columns that were: {', '.join(one for one in known if one in columns)}",
         )
         for name in columns
-        if name not in known and (labels is not None or closest(name, missing))
+        if name not in known and closest(name, missing)
     ]
 
 

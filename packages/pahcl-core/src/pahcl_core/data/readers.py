@@ -9,8 +9,10 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.collection import Collection
 from pahcl_core.data.folder import read_unlabelled_folder
+from pahcl_core.data.folder_task import read_folder_task
 from pahcl_core.data.pascal import read_pascal
 from pahcl_core.data.physionet2016 import read_physionet2016
+from pahcl_core.data.tasks import Task
 from pahcl_core.errors import SettingError, closest
 
 CollectionName = Literal["circor", "physionet2016", "pascal", "folder"]
@@ -48,6 +50,18 @@ READERS: Mapping[CollectionName, Reader] = {
     "pascal": Reader(read=read_pascal, split_by="class"),
     "folder": Reader(read=read_unlabelled_folder, split_by=None),
 }
+
+
+def reader_of_task(task: Task) -> Reader:
+    """How the collection of a task is read and split; a folder, by the task's own label."""
+    if task.collection != "folder":
+        return READERS[task.collection]
+
+    def read(root: Path, *, max_damaged: float, strict: bool) -> Collection:
+        return read_folder_task(root, task, max_damaged=max_damaged, strict=strict)
+
+    return Reader(read=read, split_by=task.label)
+
 
 MAX_DAMAGED = 0.05
 """Share of damaged recordings above which a path is taken to be wrong."""

@@ -1,9 +1,18 @@
-"""The clinical tasks: which label of which collection, and what counts as positive."""
+"""The clinical tasks: which label of which collection, and what counts as positive.
 
+A task of one's own is the same, read from a short TOML file; its recordings lie in a folder with a
+table, as `data.folder` reads it.
+"""
+
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from pahcl_core.config import from_dict, read_toml
 from pahcl_core.errors import SettingError, closest
+
+Metric = Literal["auroc", "auprc", "f1_macro", "balanced_accuracy", "loss"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -11,11 +20,10 @@ class Task:
     """One thing to predict about a patient, or a recording where nobody knows whose it is."""
 
     name: str
-    collection: Literal["circor", "physionet2016", "pascal"]
-    """Whose reader to use."""
+    """Letters, digits, `_` and `-`: runs are called after it."""
 
     label: str
-    """Key in `Subject.labels` and `Recording.labels`."""
+    """Key in `Subject.labels` and `Recording.labels`; in a folder, the column of the table."""
 
     classes: tuple[str, ...]
     """In the order of the model's outputs."""
@@ -23,13 +31,34 @@ class Task:
     positive: str
     """The class that sensitivity, specificity and the single-class areas are about."""
 
-    pooling: Literal["mean", "any"]
+    pooling: Literal["mean", "any"] = "mean"
     """How a patient follows from their recordings: on average, or positive where any one is."""
 
-    description: str
-
     unit: Literal["patient", "recording"] = "patient"
-    """What is scored."""
+    """What has a label, and is scored. In a folder a patient is who is in the column `subject`."""
+
+    metric: Metric = "auroc"
+    """By which, on the validation units, the best epoch is picked."""
+
+    description: str = ""
+
+    table: str = ""
+    """In a folder, the file with the labels; empty for the only `.csv` there is."""
+
+    collection: Literal["circor", "physionet2016", "pascal", "folder"] = "folder"
+    """Whose reader to use."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w-]+", self.name, re.ASCII):
+            raise ValueError(f"a task is named by letters, digits, _ and -, not {self.name!r}")
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes must be two or more, each once, not {list(self.classes)}")
+        if not all(self.classes):
+            raise ValueError("a class is empty; an empty cell of the table is a missing label")
+        if self.positive not in self.classes:
+            known = ", ".join(self.classes)
+            near = closest(self.positive, self.classes)
+            raise ValueError(f"positive = {self.positive!r} is not one of {known}{near}")
 
     def class_index(self, label: str) -> int:
         """Where a label stands among the model's outputs.
@@ -96,3 +125,35 @@ def task_named(name: str) -> Task:
             f"no task named {name!r}{closest(name, TASKS)}; tasks: {', '.join(TASKS)}"
         )
     return TASKS[name]
+
+
+def task_of(name: str, own: Task | None) -> Task:
+    """The task of that name, which is one's own where there is one.
+
+    Raises:
+        SettingError: As `task_named`, or if one's own is called otherwise, has the name of another
+            task, or is of another collection than a folder.
+    """
+    if own is None:
+        return task_named(name)
+    if own.name != name:
+        raise SettingError(f"the task is called {name!r}, but own_task.name is {own.name!r}")
+    if name in TASKS:
+        raise SettingError(f"{name!r} is a task already; give your own another name")
+    if own.collection != "folder":
+        raise SettingError(f"a task of one's own is about a folder, not {own.collection!r}")
+    return own
+
+
+def read_task(path: Path) -> Task:
+    """A task of one's own.
+
+    Args:
+        path: A TOML file with the fields of `Task`.
+
+    Raises:
+        DataError: If there is no such file.
+        SettingError: If it is no TOML, a field is unknown, missing or senseless, or as `task_of`.
+    """
+    task = from_dict(Task, read_toml(path), source=str(path))
+    return task_of(task.name, task)

@@ -12,11 +12,11 @@ import numpy as np
 
 from pahcl_core.config import from_dict
 from pahcl_core.data.csv_table import read_table
-from pahcl_core.data.tasks import Task, task_named
+from pahcl_core.data.tasks import Task, task_of
 from pahcl_core.errors import DataError
 from pahcl_core.evaluation.runs import PRETRAIN, RunSummary, read_run
 from pahcl_core.training.operating_point import OperatingPointConfig, operating_point
-from pahcl_core.training.run_directory import PREDICTIONS
+from pahcl_core.training.run_directory import METRICS, PREDICTIONS
 from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
 
 SPLITS = ("train", "val", "test")
@@ -52,7 +52,9 @@ def read_result(directory: Path) -> RunResult:
     name = run.metrics.get("task")
     if not isinstance(name, str) or name == PRETRAIN:
         raise DataError(f"{directory}: is no fine-tuning, so there is nobody it was scored on")
-    task = task_named(name)
+    own = run.metrics.get("own_task")
+    source = str(directory / METRICS)
+    task = task_of(name, from_dict(Task, own, source=source) if own is not None else None)
     splits = read_predictions(directory / PREDICTIONS, task)
     counts = run.metrics.get("n")
     for split, num in counts.items() if isinstance(counts, Mapping) else ():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pahcl_core.config import to_dict
 from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.evaluation import Predictions
@@ -41,6 +42,7 @@ def final_metrics(
         undefined |= {f"{split}_{n}": reason for n, reason in scores[split].undefined.items()}
     return {
         "task": task.name,
+        **({"own_task": to_dict(task)} if task.collection == "folder" else {}),
         "unit": task.unit,
         "provenance": cohort.collection.provenance,
         "n": {name: len(one.subjects) for name, one in predictions.items()},

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from pahcl_core.data.tasks import task_named
 from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.training.augmentation import augmented
@@ -53,7 +52,7 @@ class Finetuning:
         self.pretrained = pretrained
         self.cohort = cohort
         self.cycles = cohort.cycles
-        self.task = task_named(config.task)
+        self.task = config.definition
         self.train_ids = training_ids(config, cohort, self.task)
         self.train_cycles = cohort.cycles.of_subjects(self.train_ids)
         self.source = WindowSource.seen_by(config.encoder, cohort.cycles, config.signal, device)
@@ -152,9 +151,10 @@ class Finetuning:
     def rank(self, val: Mapping[str, float]) -> tuple[float, ...]:
         """The chosen metric, then the lower loss; an undefined metric is below any other."""
         loss = val["val/loss"]
-        if self.config.selection == "loss":
+        selected_by = self.config.selected_by
+        if selected_by == "loss":
             return (-loss,)
-        return (val.get(f"val/{self.config.selection}", -np.inf), -loss)
+        return (val.get(f"val/{selected_by}", -np.inf), -loss)
 
     def checkpoint(self, *, epoch: int, step: int) -> Checkpoint:
         """The encoder and what sits on it as they stand."""
@@ -207,7 +207,7 @@ class Finetuning:
             pooling=self.config.pooling,
             seed=self.config.seed,
             best_epoch=trained.best_epoch,
-            selected_by=f"val_{self.config.selection}",
+            selected_by=f"val_{self.config.selected_by}",
             operating_point=point.as_dict(),
             test_persons_seen_in_pretraining=num_known(
                 self.cohort,

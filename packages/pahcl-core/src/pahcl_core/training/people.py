@@ -1,6 +1,7 @@
 """Reading a collection for training: who is in which split, and what was left out."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +11,11 @@ from pahcl_core.data.cycle_set import CycleSet, with_windows
 from pahcl_core.data.folds import Fold, split_fold
 from pahcl_core.data.label_counts import person_counts
 from pahcl_core.data.preparation import Progress
-from pahcl_core.data.readers import READERS, collection_of
+from pahcl_core.data.readers import READERS, Reader, collection_of, reader_of_task
 from pahcl_core.data.split_files import read_split
 from pahcl_core.data.splits import Split, few_shot, having_labels, split_everyone
 from pahcl_core.data.store import prepare
-from pahcl_core.data.tasks import Task, task_named
+from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig, ReadingConfig
 
@@ -61,10 +62,11 @@ def read_cohort(config: FinetuneConfig, progress: Progress) -> Cohort:
         DataError: If the collection cannot be read, too much of it is damaged, or it is too small
             to split.
     """
-    name = task_named(config.task).collection
-    collection, split = read_people(name, config.data_dir, config)
+    task = config.definition
+    reader = reader_of_task(task)
+    collection, split = read_people(task.collection, config.data_dir, config, reader=reader)
     cohort = segmented(collection, split, config, progress)
-    labelled = _labelled(collection, READERS[name].labels)
+    labelled = _labelled(collection, reader.labels)
     cohort = replace(
         cohort,
         collection=labelled,
@@ -76,7 +78,12 @@ def read_cohort(config: FinetuneConfig, progress: Progress) -> Cohort:
 
 
 def read_people(
-    name: str, root: Path, config: FinetuneConfig | PretrainConfig, *, is_alone: bool = True
+    name: str,
+    root: Path,
+    config: FinetuneConfig | PretrainConfig,
+    *,
+    is_alone: bool = True,
+    reader: Reader | None = None,
 ) -> tuple[Collection, Split]:
     """Read who is in a collection, and deal them out.
 
@@ -85,11 +92,12 @@ def read_people(
         root: Its folder.
         config: How it is read and split.
         is_alone: Whether the run has no other; see `read_split`.
+        reader: How it is read, if not as any collection of that name.
 
     Raises:
         DataError: As `read_cohort`.
     """
-    reader = READERS[collection_of(name)]
+    reader = reader or READERS[collection_of(name)]
     collection = reader.read(
         root, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
@@ -198,13 +206,16 @@ def tell(cohort: Cohort, name: str = "the data") -> None:
 def num_known(cohort: Cohort, persons: Sequence[str], *, source: Path | None) -> int:
     """How many of the persons under test an encoder has been trained on; warns if any.
 
+    Who was in a folder is told by their number alone, whatever that folder was called: to warn for
+    nothing is better than not to.
+
     Args:
         cohort: Whose test side.
         persons: Those that it was trained on, as `<collection>:<person>`.
         source: Its checkpoint.
     """
     test = set(cohort.persons(cohort.split.test))
-    known = len(test & set(persons))
+    known = len(test & {re.sub(r"^folder:[\w-]+:", "folder:", one) for one in persons})
     if known:
         log.warning(
             "%s was trained on %d of the %d persons it is tested on here: the test score is not "

@@ -67,7 +67,9 @@ class Answers:
 
 
 def challenge_of(task: Task) -> str:
-    """The challenge that a task comes from, as the metrics name it."""
+    """The challenge that a task comes from, as the metrics name it; empty if from none."""
+    if task.collection == "folder":
+        return ""
     return task.label if task.collection == "circor" else task.collection
 
 
@@ -96,6 +98,8 @@ def score_answers(answers: Answers, task: Task) -> Scores:
 def official_scores(answers: Answers, task: Task) -> Scores:
     """The metrics of the challenge that a task comes from."""
     labels, said = answers.labels, answers.predicted
+    if task.collection == "folder":
+        return Scores(values={})
     if task.collection == "circor":
         return Scores(values=challenge_scores(task.label, labels, said, task.classes))
     if task.collection == "pascal":

@@ -9,7 +9,7 @@ from typing import Literal
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.readers import MAX_DAMAGED, CollectionName, collection_of
 from pahcl_core.data.splits import FRACTIONS, SEED
-from pahcl_core.data.tasks import task_named
+from pahcl_core.data.tasks import Metric, Task, task_named, task_of
 from pahcl_core.errors import closest
 from pahcl_core.losses.classification import LossConfig
 from pahcl_core.models.encoder import EncoderConfig
@@ -154,8 +154,13 @@ class FinetuneConfig(_Stored, Shots):
     """A fine-tuning run."""
 
     task: str
+    """One of `data.tasks`, or the name of `own_task`."""
+
     data_dir: Path
     """The collection as downloaded."""
+
+    own_task: Task | None = None
+    """What is to be told, where it is no task that there is already."""
 
     output_dir: Path = Path("outputs")
     experiment_name: str = ""
@@ -194,8 +199,9 @@ class FinetuneConfig(_Stored, Shots):
     recordings_per_unit: int = 8
     """Drawn anew from each patient in each epoch, where patients are trained on whole."""
 
-    selection: Literal["auroc", "auprc", "f1_macro", "balanced_accuracy", "loss"] = "auroc"
-    """What, on the validation patients, picks the best epoch; ties go to the lower loss."""
+    selection: Metric | None = None
+    """What, on the validation patients, picks the best epoch, ties going to the lower loss. By
+    default the task's main metric, which is the area under the ROC curve where it names none."""
 
     operating_point: OperatingPointConfig = field(default_factory=OperatingPointConfig)
     reading: ReadingConfig = field(default_factory=ReadingConfig)
@@ -209,12 +215,22 @@ class FinetuneConfig(_Stored, Shots):
     machine: MachineConfig = field(default_factory=MachineConfig)
 
     def __post_init__(self) -> None:
-        self.operating_point.check_fits(task_named(self.task))
+        self.operating_point.check_fits(self.definition)
         self.check_shots()
         if self.recordings_per_unit < 1:
             raise ValueError(
                 f"recordings_per_unit must be at least 1, got {self.recordings_per_unit}"
             )
+
+    @property
+    def definition(self) -> Task:
+        """What `task` is."""
+        return task_of(self.task, self.own_task)
+
+    @property
+    def selected_by(self) -> Metric:
+        """`selection`, or the task's main metric."""
+        return self.selection or self.definition.metric
 
     @property
     def name(self) -> str:

@@ -1,0 +1,145 @@
+"""A task of one's own, from its file to its scores, to its run read back and used again."""
+
+import csv
+import json
+
+import pytest
+
+from pahcl_core.data.synthetic_folder import write_synthetic_folder
+from pahcl_core.training.checkpoint import load_checkpoint
+
+BINARY = """
+name = "ours"
+label = "murmur"
+classes = ["absent", "present"]
+positive = "present"
+pooling = "any"
+metric = "f1_macro"
+description = "Is there a murmur?"
+"""
+# Which of three rooms a recording was made in, which nobody can hear.
+ROOMS = """
+name = "rooms"
+label = "room"
+classes = ["a", "b", "c"]
+positive = "b"
+unit = "recording"
+"""
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory):
+    """A folder, whose table has a column more, and two task files."""
+    root = tmp_path_factory.mktemp("own")
+    write_synthetic_folder(root / "data", num_subjects=12, seed=0, duration_s=(3.0, 3.0))
+    table = root / "data" / "recordings.csv"
+    header, *rows = table.read_text().splitlines()
+    rooms = [f"{row},{'abc'[number // 2 % 3]}" for number, row in enumerate(rows)]
+    table.write_text("\n".join([f"{header},room", *rooms]) + "\n")
+    (root / "ours.toml").write_text(BINARY)
+    (root / "rooms.toml").write_text(ROOMS)
+    return root
+
+
+@pytest.fixture
+def run(cli, clinic, small_options, tmp_path):
+    def finetune(*options):
+        result = cli(
+            "finetune", *options, "--data-dir", clinic / "data", "--output-dir", tmp_path,
+            "--epochs", "1", "--batch-size", "32", "--device", "cpu", *small_options,
+        )  # fmt: skip
+        assert result.exit_code == 0, result.output
+        return result
+
+    return finetune
+
+
+def test_a_binary_task_by_patient(cli, clinic, run, tmp_path):
+    said = run(clinic / "ours.toml", "--set", "operating_point.rule=youden").stdout
+
+    directory = tmp_path / "ours_finetune"
+    metrics = json.loads((directory / "final_metrics.json").read_text())
+    assert "test patients (" in said
+    assert (metrics["task"], metrics["unit"]) == ("ours", "patient")
+    assert metrics["selected_by"] == "val_f1_macro"
+    assert metrics["operating_point"]["class"] == "present"
+    with (directory / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["subject_id"] for row in rows} == {f"s{n:03}" for n in range(1, 13)}
+    assert {row["label"] for row in rows} == {"absent", "present"}
+    checked = cli("runs", "show", directory, "--check")
+    assert checked.exit_code == 0, checked.output
+    checkpoint = load_checkpoint(directory / "best_model.pt")
+    assert checkpoint.task.label == "murmur"
+    assert all(one.startswith("folder:s") for one in checkpoint.persons)
+
+
+def test_its_settings_are_a_run_file_that_needs_no_other(cli, clinic, run, tmp_path):
+    run(clinic / "ours.toml", "--experiment-name", "first")
+    run("--config", tmp_path / "first/config.toml", "--experiment-name", "again")
+
+    first, again = (
+        (tmp_path / name / "predictions.csv").read_bytes() for name in ("first", "again")
+    )
+    assert first == again
+
+
+def test_three_classes_by_recording(cli, clinic, run, tmp_path):
+    """No recording of a person is on another side than the person's others."""
+    run(clinic / "rooms.toml", "--pooling", "attention", "--shots-per-class", "1")
+
+    directory = tmp_path / "rooms_finetune_1shot"
+    with (directory / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert all(row["subject_id"].endswith(".wav") for row in rows)
+    side = {}
+    for row in rows:
+        assert side.setdefault(row["person_id"], row["split"]) == row["split"]
+    metrics = json.loads((directory / "final_metrics.json").read_text())
+    assert "test_auroc_c" in metrics
+    checked = cli("runs", "show", directory, "--check")
+    assert checked.exit_code == 0, checked.output
+
+
+def test_a_baseline_of_it(cli, clinic, tmp_path):
+    result = cli(
+        "baseline", "log_mel", clinic / "ours.toml", "--data-dir", clinic / "data",
+        "--output-dir", tmp_path, "--set", "signal.sample_rate=500", "--set", "signal.high_hz=200",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    assert cli("runs", "show", tmp_path / "ours_log_mel_logistic", "--check").exit_code == 0
+
+
+def test_it_is_shown_as_it_is_understood(cli, clinic):
+    lines = cli("tasks", clinic / "ours.toml").stdout.splitlines()
+
+    assert 'classes = ["absent", "present"]' in lines
+    assert 'unit = "patient"' in lines
+    shown = json.loads(cli("tasks", clinic / "rooms.toml", "--json").stdout)["tasks"]
+    assert shown[0]["positive"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["nowhere.toml", "--data-dir", "data"], "nowhere.toml: cannot be read: No such file"),
+        (["ours.toml"], "give --data-dir, the folder with your recordings and a .csv table"),
+        (
+            ["ours.toml", "--data-dir", "data", "--set", "operating_point.rule=challenge"],
+            "ours is of no Challenge; take 'youden' or 'sensitivity'",
+        ),
+        (
+            ["ours.toml", "--data-dir", "data", "--shots-per-class", "50"],
+            "50 persons of each class are asked for, but only",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(cli, clinic, monkeypatch, tmp_path, options, message):
+    monkeypatch.chdir(clinic)
+
+    result = cli("finetune", *options, "--output-dir", tmp_path)
+
+    assert result.exit_code in (1, 2)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,41 @@
+"""What `docs/your-own-task.md` shows is done here, command by command."""
+
+import re
+import shlex
+
+import pytest
+
+from support.documents import DOCUMENTS, blocks_of
+
+BLOCKS = blocks_of("your-own-task.md")
+TRAINS = ("finetune", "pretrain")
+
+
+def commands():
+    """Every line that begins with `pahcl`, also those in the text."""
+    text = (DOCUMENTS / "your-own-task.md").read_text()
+    return [" ".join(line.split()) for line in re.findall(r"pahcl data synth[^`]*", text)] + [
+        line for block in BLOCKS if block.language == "sh" for line in block.text.splitlines()
+    ]
+
+
+@pytest.mark.slow
+def test_its_commands_work_one_after_the_other(cli, tmp_path, monkeypatch, small_options):
+    """With a small encoder and one epoch; the rest as it stands."""
+    monkeypatch.chdir(tmp_path)
+    for block in BLOCKS:
+        if block.file:
+            (tmp_path / block.file).write_text(block.text)
+    assert [path.name for path in tmp_path.iterdir()] == ["murmur.toml"]
+    done = []
+    for line in commands():
+        program, *arguments = shlex.split(line)
+        assert program == "pahcl"
+        if arguments[0] in TRAINS:
+            arguments += ["--epochs", "1", "--device", "cpu", *small_options]
+        result = cli(*arguments)
+        assert result.exit_code == 0, f"{line}\n{result.output}"
+        done.append(arguments[0])
+    assert done == [
+        "data", "finetune", "runs", "baseline", "runs", "pretrain", "finetune",
+    ]  # fmt: skip
