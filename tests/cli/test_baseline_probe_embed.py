@@ -177,3 +177,42 @@ def test_embed_refuses_names_before_it_begins(cli, tmp_path, out, more, said):
 
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_folds_and_seeds_come_to_one_result(cli, people, outputs):
+    """Which is listed as one run, compared with others, and checked."""
+    options = (
+        "circor_outcome", "--data-dir", people, "--output-dir", outputs / "folds",
+        "--folds", "3", "--set", f"store={outputs / '.prepared'}",
+        "--set", "signal.sample_rate=500", "--set", "signal.high_hz=200", *ONE_CORE,
+    )  # fmt: skip
+    result = cli("baseline", "log_mel", *options, "--seeds", "2")
+    other = cli("baseline", "phase_bands", *options, "--seeds", "2")
+    assert result.exit_code == other.exit_code == 0, result.output + other.output
+    assert "40 patients" in result.output
+    assert "6 runs: 3 folds, 2 seeds" in result.output
+    assert "over seeds)" in result.output
+
+    runs = [
+        outputs / "folds" / f"circor_outcome_{name}_logistic_3folds"
+        for name in ("log_mel", "phase_bands")
+    ]
+    listed = cli("runs", "list", outputs / "folds", "--json")
+    assert [one["kind"] for one in json.loads(listed.output)["runs"]] == ["baseline"] * 2
+    shown = cli("runs", "show", runs[0], "--check")
+    assert shown.exit_code == 0, shown.output
+    assert "auroc" in shown.output
+    compared = cli("runs", "compare", *runs, "--metric", "auroc")
+    assert "2 pairs of runs" in compared.output, compared.output
+    again = cli("baseline", "log_mel", *options, "--seeds", "2")
+    assert again.exit_code == 0, again.output
+
+
+def test_a_single_run_goes_on_with_resume_and_folds_by_themselves(cli, people, outputs):
+    result = cli(
+        "finetune", "circor_outcome", "--data-dir", people, "--output-dir", outputs,
+        "--folds", "3", "--resume", outputs / "x",
+    )  # fmt: skip
+
+    assert result.exit_code == 2
+    assert "--folds and --seeds go on by themselves: leave out --resume" in result.output

@@ -24,6 +24,7 @@ from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
 
 _HEADLINES = (
     "auroc",
+    "auroc_present_absent",
     "auprc",
     "f1_macro",
     "sensitivity",
@@ -39,11 +40,7 @@ def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None)
     """Fine-tune as the layers of settings say, or go on with a run."""
     show_warnings()
     layers = layers if resume is None else resumed_layers(resume, layers)
-    table = _with_tracking(layers, tracking)
-    if "task" not in table:
-        raise SettingError("no task given; `pahcl tasks` lists them")
-    _require_data(table, "finetune")
-    config, tracked = read_settings(FinetuneConfig, table, source=_source(layers))
+    config, tracked = finetune_settings(layers, tracking)
     run = describe_finetune(config, config=complete(config, tracked), **_identity(tracked, resume))
     result = finetune(
         config,
@@ -57,12 +54,34 @@ def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None)
     return result
 
 
+def finetune_settings(layers: Layers, tracking: Tracking) -> tuple[FinetuneConfig, TrackingConfig]:
+    """The settings of a fine-tuning.
+
+    Raises:
+        SettingError: If there is no task, no data, or a setting makes no sense.
+    """
+    table = _with_tracking(layers, tracking)
+    if "task" not in table:
+        raise SettingError("no task given; `pahcl tasks` lists them")
+    _require_data(table, "finetune")
+    return read_settings(FinetuneConfig, table, source=_source(layers))
+
+
+def baseline_settings(layers: Layers, tracking: Tracking) -> tuple[BaselineConfig, TrackingConfig]:
+    """The settings of a baseline.
+
+    Raises:
+        SettingError: As `finetune_settings`.
+    """
+    table = _with_tracking(layers, tracking)
+    _require_data(table, f"baseline {table['features']}")
+    return read_settings(BaselineConfig, table, source=_source(layers))
+
+
 def run_baseline(layers: Layers, tracking: Tracking) -> BaselineResult:
     """Fit and score a baseline as the layers of settings say."""
     show_warnings()
-    table = _with_tracking(layers, tracking)
-    _require_data(table, f"baseline {table['features']}")
-    config, tracked = read_settings(BaselineConfig, table, source=_source(layers))
+    config, tracked = baseline_settings(layers, tracking)
     run = describe_baseline(config, config=complete(config, tracked), **_identity(tracked, None))
     result = baseline(
         config, run=run, tracker=build_tracker(tracked), progress=progress_bar(config.name)
@@ -140,13 +159,13 @@ def _identity(tracked: TrackingConfig, directory: Path | None) -> dict[str, Any]
 def _finetune_lines(result: FinetuneResult) -> list[str]:
     metrics = result.metrics
     best = f"best epoch {metrics['best_epoch']} of the validation {metrics['unit']}s"
-    return [f"{_tested_on(metrics)}, {best}", *_headlines(metrics), *_where(result.directory)]
+    return [f"{_tested_on(metrics)}, {best}", *headlines(metrics), *_where(result.directory)]
 
 
 def _baseline_lines(result: BaselineResult) -> list[str]:
     metrics = result.metrics
     what = f"{metrics['features']} and {metrics['model']}"
-    return [f"{_tested_on(metrics)}, {what}", *_headlines(metrics), *_where(result.directory)]
+    return [f"{_tested_on(metrics)}, {what}", *headlines(metrics), *_where(result.directory)]
 
 
 def _tested_on(metrics: Mapping[str, Any]) -> str:
@@ -157,15 +176,26 @@ def _tested_on(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _headlines(metrics: Mapping[str, Any]) -> list[str]:
+def headlines(metrics: Mapping[str, Any]) -> list[str]:
+    """The figures of the test that matter most, a line each, with what is told of their chance."""
     lines = []
     for name in _HEADLINES:
         key = f"test_{name}"
         if key in metrics:
             value = metrics[key]
             shown = f"undefined: {metrics['undefined'][key]}" if value is None else f"{value:.3f}"
-            lines.append(f"  {name:<18} {shown}")
+            lines.append(f"  {name:<20} {shown}{_chance(metrics, name)}")
     return lines
+
+
+def _chance(metrics: Mapping[str, Any], name: str) -> str:
+    """The interval, and the spread over seeds where there are several."""
+    ends = metrics.get("intervals", {}).get("test", {}).get(name)
+    if "seeds" not in metrics or ends is None:
+        return ""
+    spread = metrics["spread_over_seeds"].get(f"test_{name}")
+    of_seeds = "" if spread is None else f", ± {spread:.3f} over seeds"
+    return f" (95 % {ends[0]:.3f} to {ends[1]:.3f}{of_seeds})"
 
 
 def _pretrain_lines(result: PretrainResult) -> list[str]:

@@ -36,6 +36,15 @@ ShotsPerClass = Annotated[
     int | None,
     typer.Option("--shots-per-class", help="Train on so many persons of each class."),
 ]
+Folds = Annotated[
+    int | None,
+    typer.Option("--folds", help="Test everyone once, in so many folds by person.", min=2),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", help="Runs of each, with as many seeds from --seed on.", min=1),
+]
+Jobs = Annotated[int, typer.Option("--jobs", help="Runs at a time, where there are many.", min=1)]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Times through the recordings.")]
 LearningRate = Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Cycles in a step.")]

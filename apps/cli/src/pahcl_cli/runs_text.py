@@ -99,7 +99,12 @@ def _metric_lines(run: RunSummary) -> Iterator[str]:
     undefined = metrics.get("undefined")
     reasons = undefined if isinstance(undefined, Mapping) else {}
     rows = []
-    for name in [key.removeprefix("val_") for key in metrics if key.startswith("val_")]:
+    figures = [
+        key.partition("_")[2]
+        for key, value in metrics.items()
+        if key.startswith(("val_", "test_")) and not isinstance(value, int)
+    ]
+    for name in dict.fromkeys(figures):
         cells = [
             f"undefined: {reasons.get(key, '')}" if key in reasons else _figure(run, key)
             for key in (f"val_{name}", f"test_{name}")

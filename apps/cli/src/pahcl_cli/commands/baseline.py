@@ -28,6 +28,9 @@ def baseline(
     shot_ratio: options.ShotRatio = None,
     shots_per_class: options.ShotsPerClass = None,
     seed: options.Seed = None,
+    folds: options.Folds = None,
+    seeds: options.Seeds = None,
+    jobs: options.Jobs = 1,
     output_dir: options.OutputDir = None,
     experiment_name: options.ExperimentName = None,
     num_workers: options.NumWorkers = None,
@@ -48,9 +51,11 @@ def baseline(
     log_mel and mfcc are statistics over the whole recording; phase_bands is how loud each band is
     in S1, systole, S2 and diastole; embedding is what an encoder that stays as it is makes of a
     recording, so that this is its linear evaluation. Persons are dealt out as by `pahcl finetune`
-    with this seed.
+    with this seed. With --folds or --seeds there are several runs and one result, out of all folds;
+    in --pretrained {fold} stands for the fold.
     """
-    from pahcl_cli.launch import run_baseline
+    from pahcl_cli.fold_runs import run_in_folds
+    from pahcl_cli.launch import baseline_settings, run_baseline
     from pahcl_cli.run_files import Layers
     from pahcl_cli.tracking import Tracking
 
@@ -68,17 +73,20 @@ def baseline(
         "experiment_name": experiment_name,
         "num_workers": num_workers,
     }
-    run_baseline(
-        Layers(file=config, overrides=settings or (), named=named),
-        Tracking(
-            trackers=tracker or (),
-            options=tracker_option or (),
-            project=project,
-            entity=entity,
-            group=group,
-            tags=tag or (),
-            notes=notes,
-            wandb=wandb,
-            strict=strict_tracking,
-        ),
+    layers = Layers(file=config, overrides=settings or (), named=named)
+    tracking = Tracking(
+        trackers=tracker or (),
+        options=tracker_option or (),
+        project=project,
+        entity=entity,
+        group=group,
+        tags=tag or (),
+        notes=notes,
+        wandb=wandb,
+        strict=strict_tracking,
     )
+    if folds is None and seeds is None:
+        run_baseline(layers, tracking)
+        return
+    settled, tracked = baseline_settings(layers, tracking)
+    run_in_folds(settled, tracked, folds=folds or 0, num_seeds=seeds or 1, jobs=jobs)

@@ -43,6 +43,9 @@ def finetune(
     lr: options.LearningRate = None,
     batch_size: options.BatchSize = None,
     seed: options.Seed = None,
+    folds: options.Folds = None,
+    seeds: options.Seeds = None,
+    jobs: options.Jobs = 1,
     output_dir: options.OutputDir = None,
     experiment_name: options.ExperimentName = None,
     device: options.Device = None,
@@ -62,8 +65,13 @@ def finetune(
     wandb: options.Wandb = False,
     strict_tracking: options.StrictTracking = None,
 ) -> None:
-    """Train a classifier for a clinical task, and score it on patients it has not seen."""
-    from pahcl_cli.launch import run_finetune
+    """Train a classifier for a clinical task, and score it on patients it has not seen.
+
+    With --folds or --seeds there are several runs and one result, out of all folds; the same
+    command goes on with one that was interrupted. In --pretrained {fold} stands for the fold.
+    """
+    from pahcl_cli.fold_runs import run_in_folds
+    from pahcl_cli.launch import finetune_settings, run_finetune
     from pahcl_cli.run_files import Layers
     from pahcl_cli.tracking import Tracking
 
@@ -89,18 +97,22 @@ def finetune(
         "machine.compile": compile_,
         "num_workers": num_workers,
     }
-    run_finetune(
-        Layers(file=config, overrides=settings or (), named=named),
-        Tracking(
-            trackers=tracker or (),
-            options=tracker_option or (),
-            project=project,
-            entity=entity,
-            group=group,
-            tags=tag or (),
-            notes=notes,
-            wandb=wandb,
-            strict=strict_tracking,
-        ),
-        resume=resume,
+    layers = Layers(file=config, overrides=settings or (), named=named)
+    tracking = Tracking(
+        trackers=tracker or (),
+        options=tracker_option or (),
+        project=project,
+        entity=entity,
+        group=group,
+        tags=tag or (),
+        notes=notes,
+        wandb=wandb,
+        strict=strict_tracking,
     )
+    if folds is None and seeds is None:
+        run_finetune(layers, tracking, resume=resume)
+        return
+    if resume is not None:
+        raise SettingError("--folds and --seeds go on by themselves: leave out --resume")
+    settled, tracked = finetune_settings(layers, tracking)
+    run_in_folds(settled, tracked, folds=folds or 0, num_seeds=seeds or 1, jobs=jobs)

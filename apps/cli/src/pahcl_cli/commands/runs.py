@@ -94,9 +94,9 @@ def show(
     }
     lines = list(show_lines(found))
     if check:
-        from pahcl_core.evaluation.run_results import read_result, recomputed
+        from pahcl_core.evaluation.run_results import read_results, recomputed
 
-        again = recomputed(read_result(run))
+        again = recomputed(*read_results(run))
         shown["recomputed"] = {"equal": again.num_equal, "differing": dict(again.differing)}
         lines += ["", f"{again.num_equal} figures follow from predictions.csv to the bit"]
         lines += [f"  {name}: {was} written, {now} now" for name, (was, now) in
@@ -126,11 +126,11 @@ def compare(
     from pahcl_cli.runs_text import comparison_lines
     from pahcl_core.evaluation.comparison import compare as compare_methods
     from pahcl_core.evaluation.methods import methods_of
-    from pahcl_core.evaluation.run_results import read_result
+    from pahcl_core.evaluation.run_results import read_results
 
     if len({path.resolve() for path in runs}) < len(runs):
         raise SettingError("a run is given twice; it cannot be compared with itself")
-    methods = methods_of([read_result(run) for run in runs], by)
+    methods = methods_of([one for run in runs for one in read_results(run)], by)
     if len(methods) < 2:
         if len(runs) < 2:
             raise SettingError("one run cannot be compared; give at least two")

@@ -9,7 +9,7 @@ from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.splits import SEED
 from pahcl_core.data.tasks import Task, task_of
 from pahcl_core.training.operating_point import OperatingPointConfig
-from pahcl_core.training.settings import FinetuneConfig, ReadingConfig, SplitConfig
+from pahcl_core.training.settings import FinetuneConfig, ReadingConfig, SplitConfig, Stored
 from pahcl_core.training.shots import Shots
 
 Features = Literal["log_mel", "mfcc", "phase_bands", "embedding"]
@@ -17,7 +17,7 @@ Model = Literal["logistic", "boosting"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BaselineConfig(Shots):
+class BaselineConfig(Stored, Shots):
     """A baseline; where a setting is one of a fine-tuning, too, it means the same."""
 
     features: Features

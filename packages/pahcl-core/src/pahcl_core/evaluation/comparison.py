@@ -28,7 +28,7 @@ from pahcl_core.metrics.paired_units import delong, mcnemar
 from pahcl_core.training.scoring import challenge_of, score_answers
 
 _ALWAYS = ("auroc", "f1_macro", "balanced_accuracy", "sensitivity", "specificity", "accuracy")
-_OFFICIAL = ("weighted_accuracy", "cost", "macc", "youden")
+_OFFICIAL = ("auroc_present_absent", "weighted_accuracy", "cost", "macc", "youden")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -93,7 +93,7 @@ def _settings_of(run: RunSummary) -> str:
     kept: dict[str, Any] = {k: v for k, v in run.config.items() if k not in _NO_METHOD}
     split = kept.get("split")
     if isinstance(split, Mapping):
-        kept["split"] = {name: value for name, value in split.items() if name != "file"}
+        kept["split"] = {k: v for k, v in split.items() if k not in ("file", "fold")}
     return json.dumps(kept, sort_keys=True, default=str)
 
 

@@ -4,7 +4,7 @@ The metrics follow from that file alone, to the bit of `final_metrics.json`: `re
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,15 @@ from pahcl_core.data.csv_table import read_table
 from pahcl_core.data.tasks import Task, task_of
 from pahcl_core.errors import DataError
 from pahcl_core.evaluation.runs import PRETRAIN, RunSummary, read_run
+from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.operating_point import OperatingPointConfig, operating_point
 from pahcl_core.training.run_directory import METRICS, PREDICTIONS
 from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
 
 SPLITS = ("train", "val", "test")
+FOLD, SEED, SEEDS = "fold", "seed", "seeds"
+"""Columns of the predictions of several runs in one file, and the key of their metrics."""
+
 _SUM_WITHIN = 1e-6  # probabilities that a model gave in single precision
 
 
@@ -33,8 +37,25 @@ class RunResult:
     """By name; one that has no unit is not there."""
 
 
-def read_result(directory: Path) -> RunResult:
+def read_results(directory: Path) -> tuple[RunResult, ...]:
+    """What a fine-tuning said of whom; of one over folds and seeds, what each seed said of all.
+
+    Raises:
+        DataError: As `read_result`.
+        SettingError: As `read_result`.
+    """
+    seeds = read_run(directory).metrics.get(SEEDS)
+    if not isinstance(seeds, list):
+        return (read_result(directory),)
+    return tuple(read_result(directory, seed=seed) for seed in seeds)
+
+
+def read_result(directory: Path, *, seed: int | None = None) -> RunResult:
     """What a fine-tuning said of whom.
+
+    Args:
+        directory: Of the run.
+        seed: Which one's answers are wanted, where it has those of several.
 
     Raises:
         DataError: If it is damaged, is not complete, or is no fine-tuning; or if its predictions
@@ -55,7 +76,7 @@ def read_result(directory: Path) -> RunResult:
     own = run.metrics.get("own_task")
     source = str(directory / METRICS)
     task = task_of(name, from_dict(Task, own, source=source) if own is not None else None)
-    splits = read_predictions(directory / PREDICTIONS, task)
+    splits = read_predictions(directory / PREDICTIONS, task, seed=seed)
     counts = run.metrics.get("n")
     for split, num in counts.items() if isinstance(counts, Mapping) else ():
         found = len(splits[split]) if split in splits else 0
@@ -63,11 +84,17 @@ def read_result(directory: Path) -> RunResult:
             raise DataError(
                 f"{directory / PREDICTIONS}: has {found} rows of {split}, but the run had {num}"
             )
+    run = run if seed is None else replace(run, seed=seed)
     return RunResult(run=run, task=task, splits=splits)
 
 
-def read_predictions(path: Path, task: Task) -> dict[str, Answers]:
+def read_predictions(path: Path, task: Task, *, seed: int | None = None) -> dict[str, Answers]:
     """The answers of a file, by split.
+
+    Args:
+        path: The file.
+        task: Whose answers they are.
+        seed: Which one's, where the file has a column for it.
 
     Raises:
         DataError: If the file is no such table or is cut short, a unit is there twice in a split,
@@ -75,6 +102,7 @@ def read_predictions(path: Path, task: Task) -> dict[str, Answers]:
     """
     columns = ["subject_id", "person_id", "split", "label", "prediction"]
     columns += [f"p_{name}" for name in task.classes]
+    columns += [] if seed is None else [SEED]
     table = read_table(path, file=path.name, required=columns)
     if table.problems:
         problem = table.problems[0]
@@ -89,6 +117,8 @@ def read_predictions(path: Path, task: Task) -> dict[str, Answers]:
     seen: set[tuple[str, str]] = set()
     for number, row in table.rows:
         where, split = f"{path}, row {number}", row["split"]
+        if seed is not None and row[SEED] != str(seed):
+            continue
         if split not in SPLITS:
             raise DataError(f"{where}: split {split!r} is not one of {', '.join(SPLITS)}")
         for column in ("label", "prediction"):
@@ -148,17 +178,21 @@ class Recomputed:
     """Written and recomputed, by name."""
 
 
-def recomputed(result: RunResult) -> Recomputed:
+def recomputed(*results: RunResult) -> Recomputed:
     """Score `predictions.csv` again, on every split that `final_metrics.json` has figures of.
 
     Where it has an operating point, that is chosen again, too, and what is said at it counted.
+
+    Args:
+        results: Of one run; those of all its seeds, of whose figures it has the mean.
     """
+    result = results[0]
     written = result.run.metrics
     num_equal, differing = 0, {}
     for split in ("val", "test"):
-        if split not in result.splits:
+        if any(split not in one.splits for one in results):
             continue
-        scores = score_answers(result.splits[split], result.task)
+        scores = mean_scores([score_answers(one.splits[split], one.task) for one in results])
         for name in (*scores.values, *scores.undefined):
             key, value = f"{split}_{name}", scores.values.get(name)
             if key in written and written[key] == value:
@@ -171,6 +205,16 @@ def recomputed(result: RunResult) -> Recomputed:
         else:
             differing[key] = (was, now)
     return Recomputed(num_equal=num_equal, differing=differing)
+
+
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """The mean of every metric; undefined where one is, with the first reason."""
+    undefined: dict[str, str] = {}
+    for one in scores:
+        undefined = {**one.undefined, **undefined}
+    names = [name for name in scores[0].values if name not in undefined]
+    values = {name: float(np.mean([one.values[name] for one in scores])) for name in names}
+    return Scores(values=values, undefined=undefined)
 
 
 def _at_operating_point(result: RunResult) -> Iterator[tuple[str, tuple[Any, Any]]]:

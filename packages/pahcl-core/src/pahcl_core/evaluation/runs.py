@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pahcl_core.errors import DataError
-from pahcl_core.training.run_directory import CONFIG, LOG, METRICS, STATE, is_in_use
+from pahcl_core.training.run_directory import CONFIG, LOG, METRICS, STATE, STUDY, is_in_use
 from pahcl_track.journal import JOURNAL
 
 State = Literal["complete", "running", "failed", "interrupted", "damaged"]
@@ -131,7 +131,7 @@ def _read(directory: Path, name: str) -> RunSummary:
     run = run if isinstance(run, Mapping) else {}
     config = run.get("config")
     if not isinstance(config, Mapping):
-        config = _toml_table(directory / CONFIG)
+        config = _toml_table(directory / CONFIG) or _toml_table(directory / STUDY)
     state, reason = _state(directory, bool(metrics), last)
     tracking = config.get("tracking")
     tracking = tracking if isinstance(tracking, Mapping) else {}
@@ -164,6 +164,8 @@ def _kind(run: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
         return told if isinstance(told, str) else None
     if "task" not in config:
         return PRETRAIN
+    if "features" in config:
+        return "baseline"
     return "linear_eval" if config.get("linear_eval") is True else "finetune"
 
 

@@ -113,7 +113,7 @@ def bootstrap(
         labels, probabilities, class_names=class_names, positive=positive, predicted=predicted
     ).undefined
     return {
-        name: _interval(
+        name: interval_of(
             float(values[name][0]),
             drawn[name],
             limits,
@@ -154,7 +154,7 @@ def bootstrap_mean(
     for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
         drawn[those] = (totals @ multiplicity) / (sizes @ multiplicity)
     mean = float(values.mean())
-    return _interval(mean, drawn, limits, without_one=None, num_persons=num_persons, reason="")
+    return interval_of(mean, drawn, limits, without_one=None, num_persons=num_persons, reason="")
 
 
 def multiplicities(
@@ -232,7 +232,7 @@ def _without_one(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _interval(
+def interval_of(
     value: float,
     drawn: Float64[np.ndarray, "resamples"],
     limits: tuple[float, float],
@@ -241,6 +241,16 @@ def _interval(
     num_persons: int,
     reason: str,
 ) -> Interval:
+    """A value with its interval.
+
+    Args:
+        value: Of the units as they are; NaN where it is undefined.
+        drawn: Of the resamples; NaN likewise.
+        limits: The quantiles that bound the interval.
+        without_one: As in `bca_limits`; None for percentiles.
+        num_persons: How many there are to draw.
+        reason: Why it is undefined, if it is.
+    """
     defined = drawn[~np.isnan(drawn)]
     left_out = len(drawn) - len(defined)
     if np.isnan(value):

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float64, Int64
+from sklearn.metrics import roc_auc_score
 
 WEIGHTS: Mapping[str, Mapping[str, float]] = {
     "murmur": {"Present": 5.0, "Unknown": 3.0, "Absent": 1.0},
@@ -94,6 +95,47 @@ def cost_of_shares(*, referred: Shares, treated: Shares, missed: Shares) -> Shar
     screening = 25 + 397 * referred - 1718 * referred**2 + 11296 * referred**4
     mean: Shares = 10 + screening + 10_000 * treated + 50_000 * missed
     return mean
+
+
+def present_against_absent(
+    labels: Int64[np.ndarray, "patients"],
+    probabilities: Float64[np.ndarray, "patients classes"],
+    class_names: Sequence[str],
+) -> float | None:
+    """The area under the ROC curve of `Present` against `Absent`; those `Unknown` are left out.
+
+    It is no score of the Challenge, but what many papers give for its data.
+
+    Args:
+        labels: Index of each patient's true class.
+        probabilities: Of each class.
+        class_names: What the indices mean.
+
+    Returns:
+        None where there are not some of both.
+    """
+    known, true, score = known_murmurs(labels, probabilities, class_names)
+    if true[known].all() or not true[known].any():
+        return None
+    return float(roc_auc_score(true[known], score[known]))
+
+
+def known_murmurs(
+    labels: Int64[np.ndarray, "patients"],
+    probabilities: Float64[np.ndarray, "patients classes"],
+    class_names: Sequence[str],
+) -> tuple[
+    Bool[np.ndarray, "patients"], Bool[np.ndarray, "patients"], Float64[np.ndarray, "patients"]
+]:
+    """Who is `Present` or `Absent`, who `Present`, and how probable that is if it is one of them.
+
+    The probability of a half stands for what is neither by any chance.
+    """
+    present, absent = (list(class_names).index(name) for name in ("Present", "Absent"))
+    either = probabilities[:, present] + probabilities[:, absent]
+    score = np.full(len(labels), 0.5)
+    np.divide(probabilities[:, present], either, out=score, where=either > 0)
+    return np.isin(labels, (present, absent)), labels == present, score
 
 
 def _check_lengths(true: np.ndarray, predicted: np.ndarray) -> None:

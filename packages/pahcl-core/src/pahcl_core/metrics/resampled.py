@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from pahcl_core.metrics.challenge2022 import WEIGHTS, cost_of_shares
+from pahcl_core.metrics.challenge2022 import WEIGHTS, cost_of_shares, known_murmurs
 from pahcl_core.metrics.classification import check_predictions, most_probable
 from pahcl_core.metrics.pascal2011 import NORMAL
 
+PRESENT_ABSENT = "auroc_present_absent"
 CHALLENGES = (*WEIGHTS, "physionet2016", "pascal")
 """Whose scores there are, beside the metrics of every classifier."""
 
@@ -65,6 +66,9 @@ class ResampledMetrics:
         self._in_cell = np.eye(len(self._names) ** 2)[cell]
         wanted = [self._positive] if len(self._names) == 2 else range(len(self._names))
         self._rankings = {c: _Ranking(labels == c, probabilities[:, c]) for c in wanted}
+        if challenge == "murmur":
+            self._known, present, score = known_murmurs(labels, probabilities, self._names)
+            self._against = _Ranking(present[self._known], score[self._known])
 
     def __call__(
         self, multiplicity: Float64[np.ndarray, "units resamples"]
@@ -81,7 +85,7 @@ class ResampledMetrics:
             found = _of_counts(counts, self._positive)
             found |= self._areas(multiplicity)
             if self._challenge in WEIGHTS:
-                found |= self._challenge_scores(counts)
+                found |= self._challenge_scores(counts, multiplicity)
             elif self._challenge == "physionet2016":
                 found["macc"] = (found["sensitivity"] + found["specificity"]) / 2
             elif self._challenge == "pascal":
@@ -107,11 +111,16 @@ class ResampledMetrics:
         return found
 
     def _challenge_scores(
-        self, counts: Float64[np.ndarray, "resamples true predicted"]
+        self,
+        counts: Float64[np.ndarray, "resamples true predicted"],
+        multiplicity: Float64[np.ndarray, "units resamples"],
     ) -> dict[str, PerResample]:
         weights = np.array([WEIGHTS[self._challenge][name] for name in self._names])
         right = np.diagonal(counts, axis1=1, axis2=2)
         found = {"weighted_accuracy": right @ weights / (counts.sum(axis=2) @ weights)}
+        if self._challenge == "murmur":
+            known = multiplicity[self._known]
+            found[PRESENT_ABSENT] = self._against.areas(known, with_auprc=False)["auroc"]
         if self._challenge == "outcome":
             ill = self._names.index("Abnormal")
             total = counts.sum(axis=(1, 2))

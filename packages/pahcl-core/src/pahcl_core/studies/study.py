@@ -15,18 +15,18 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.config import from_dict, read_toml, to_dict, write_toml
 from pahcl_core.errors import DataError, SettingError, TrainingError
-from pahcl_core.studies.variants import C, Variant
+from pahcl_core.studies.variants import Variant
 from pahcl_core.training.ranks import among_others
-from pahcl_core.training.run_directory import CONFIG, resumed_directory
+from pahcl_core.training.run_directory import CONFIG, STUDY, resumed_directory
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
 
 log = logging.getLogger(__name__)
 
+C = TypeVar("C", FinetuneConfig, PretrainConfig, BaselineConfig)
 R = TypeVar("R")
-
-STUDY = "study.toml"
 
 # What one run may end with while the others go on: memory, a disk or a number that ran out.
 OF_ONE_RUN = (DataError, SettingError, TrainingError, RuntimeError, OSError, MemoryError)
@@ -60,7 +60,7 @@ class Failure:
     reason: str
 
 
-def directory_of(base: FinetuneConfig | PretrainConfig) -> Path:
+def directory_of(base: FinetuneConfig | PretrainConfig | BaselineConfig) -> Path:
     """Where the study of this base writes."""
     return base.output_dir / base.name
 

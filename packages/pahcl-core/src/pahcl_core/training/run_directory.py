@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 LOG = "train.log"
 CONFIG = "config.toml"
 BEST = "best_model.pt"
+STUDY = "study.toml"
+"""The settings that the runs of a study, in folders below, have in common."""
+
 METRICS = "final_metrics.json"
 PREDICTIONS = "predictions.csv"
 STATE = "resume.pt"

@@ -12,9 +12,10 @@ from jaxtyping import Float64, Int64
 
 from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.challenge2016 import macc
-from pahcl_core.metrics.challenge2022 import challenge_scores
+from pahcl_core.metrics.challenge2022 import challenge_scores, present_against_absent
 from pahcl_core.metrics.classification import Scores, classification_metrics, most_probable
 from pahcl_core.metrics.pascal2011 import NORMAL, pascal_scores
+from pahcl_core.metrics.resampled import PRESENT_ABSENT
 
 ATTRIBUTES: Mapping[str, Sequence[str]] = {
     "circor": ("age", "sex", "campaign"),
@@ -101,7 +102,14 @@ def official_scores(answers: Answers, task: Task) -> Scores:
     if task.collection == "folder":
         return Scores(values={})
     if task.collection == "circor":
-        return Scores(values=challenge_scores(task.label, labels, said, task.classes))
+        values = challenge_scores(task.label, labels, said, task.classes)
+        if task.label != "murmur":
+            return Scores(values=values)
+        area = present_against_absent(labels, answers.probabilities, task.classes)
+        if area is None:
+            lacking = "there are not both Present and Absent"
+            return Scores(values=values, undefined={PRESENT_ABSENT: lacking})
+        return Scores(values={**values, PRESENT_ABSENT: area})
     if task.collection == "pascal":
         return pascal_scores(labels, said, task.classes, normal=NORMAL)
     abnormal = task.class_index("abnormal")

@@ -115,7 +115,7 @@ class ScheduleConfig:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
 
 
-class _Stored:
+class Stored:
     """Settings that say where prepared recordings are kept."""
 
     __slots__ = ()
@@ -129,7 +129,7 @@ class _Stored:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PrepareConfig(_Stored):
+class PrepareConfig(Stored):
     """What `pahcl data prepare` is given; a run with the same settings finds what it made."""
 
     data_dir: Path
@@ -150,7 +150,7 @@ class PrepareConfig(_Stored):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FinetuneConfig(_Stored, Shots):
+class FinetuneConfig(Stored, Shots):
     """A fine-tuning run."""
 
     task: str
@@ -242,7 +242,7 @@ class FinetuneConfig(_Stored, Shots):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PretrainConfig(_Stored):
+class PretrainConfig(Stored):
     """A pretraining run. Labels are read to deal out the same split, and for `monitor.task`."""
 
     data: Mapping[str, Path]

@@ -1,0 +1,120 @@
+"""Intervals of what several runs come to on average: seeds, each with everyone's predictions.
+
+As in `bootstrap` persons are drawn; all runs are scored on the same resample, and the mean over
+runs is looked at. So an interval tells how much hangs on who happens to be in the collection, for a
+method whose figure is that mean; what another seed makes of it is told by the spread over runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from pahcl_core.metrics.bootstrap import (
+    NUM_RESAMPLES,
+    Interval,
+    chosen_names,
+    interval_limits,
+    interval_of,
+    multiplicities,
+    numbered,
+    wants_auprc,
+)
+from pahcl_core.metrics.resampled import ResampledMetrics
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoredRun:
+    """What one run says of the units that it is tested on."""
+
+    labels: Int64[np.ndarray, "units"]
+    """Index of the true class."""
+
+    probabilities: Float64[np.ndarray, "units classes"]
+    persons: Sequence[str]
+    """Whose each unit is."""
+
+    predicted: Int64[np.ndarray, "units"] | None = None
+    """Index of the class said; None for the most probable."""
+
+
+def bootstrap_over_runs(
+    runs: Sequence[ScoredRun],
+    *,
+    class_names: Sequence[str],
+    positive: str,
+    challenge: str = "",
+    names: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """The mean over runs of each metric, with its interval over persons.
+
+    Args:
+        runs: At least one; they may be tested on different persons.
+        class_names: In the order of the columns.
+        positive: The class that the two-sided metrics are about.
+        challenge: One of `CHALLENGES` for its scores too.
+        names: Which metrics; None for all.
+        confidence: Share of resamples inside, above 0 and below 1.
+        num_resamples: How many.
+        seed: Of the draws.
+
+    Returns:
+        By name. A mean is undefined where the metric is for any run.
+
+    Raises:
+        ValueError: If there is no run, shapes do not fit, a name is unknown or a number is out of
+            range.
+    """
+    if len(runs) == 0:
+        raise ValueError("there must be at least one run")
+    metrics = [
+        ResampledMetrics(
+            run.labels,
+            run.probabilities,
+            class_names=class_names,
+            positive=positive,
+            challenge=challenge,
+            predicted=run.predicted,
+            with_auprc=wants_auprc(names),
+        )
+        for run in runs
+    ]
+    sizes = [len(run.labels) for run in runs]
+    for size, run in zip(sizes, runs, strict=True):
+        numbered(run.persons, size)  # refuses another number of persons
+    owner, num_persons = numbered([one for run in runs for one in run.persons], sum(sizes))
+    owners = np.split(owner, np.cumsum(sizes)[:-1])
+    limits = interval_limits(confidence)
+    measured = _means(metrics, owners, np.ones((num_persons, 1)), names)
+    drawn = {name: np.empty(num_resamples) for name in measured}
+    for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
+        for name, mean in _means(metrics, owners, multiplicity, names).items():
+            drawn[name][those] = mean
+    return {
+        name: interval_of(
+            float(measured[name][0]),
+            drawn[name],
+            limits,
+            without_one=None,
+            num_persons=num_persons,
+            reason="",
+        )
+        for name in measured
+    }
+
+
+def _means(
+    metrics: Sequence[ResampledMetrics],
+    owners: Sequence[Int64[np.ndarray, "_"]],
+    multiplicity: Float64[np.ndarray, "persons resamples"],
+    names: Sequence[str] | None,
+) -> dict[str, Float64[np.ndarray, "resamples"]]:
+    scored = [one(multiplicity[owner]) for one, owner in zip(metrics, owners, strict=True)]
+    return {
+        name: np.mean([one[name] for one in scored], axis=0)
+        for name in chosen_names(scored[0], names)
+    }
