@@ -6,6 +6,7 @@
 #                much smaller CPU build, name the index that torch's installation page gives:
 #                make demo PIP_ARGS="--extra-index-url ..."
 #   PYTEST_ARGS  which tests, and how: make test PYTEST_ARGS="tests/core -k window"
+#   JOBS         runs at a time in make results, which goes on where it was interrupted
 #   ADAPTERS_VENV  where test-adapters installs the libraries that are adapted to
 
 SHELL := /bin/sh
@@ -13,6 +14,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ADAPTERS_VENV ?= .venv-adapters
 PIP_ARGS ?=
+JOBS ?= 2
 # Two workers, one file each: a file's costly fixtures are made once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
@@ -24,7 +26,7 @@ PROJECTS := packages/pahcl-track/pyproject.toml packages/pahcl-core/pyproject.to
 CHECKS := check-format check-lint check-types check-imports
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-adapters check $(CHECKS) format bench clean
+.PHONY: help install demo test test-adapters check $(CHECKS) format bench results clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +86,14 @@ bench: $(INSTALLED) ## run every benchmark; fails when one misses its budget
 		echo "== $$script"; $(BIN)/python "$$script" || missed="$$missed $$script"; \
 	done; \
 	if [ -n "$$missed" ]; then echo "over budget or failed:$$missed" >&2; exit 1; fi
+
+results: $(INSTALLED) ## train everything on real recordings, and write docs/results.md
+	@test -n "$$PAHCL_REAL_DATA" || { \
+		echo "PAHCL_REAL_DATA must name a folder with circor/, physionet2016/ and pascal/" >&2; exit 1; }
+	$(BIN)/pahcl batch benchmarks/results.toml --jobs $(JOBS) \
+		--data "circor=$$PAHCL_REAL_DATA/circor" --data "pascal=$$PAHCL_REAL_DATA/pascal" \
+		--data "physionet2016=$$PAHCL_REAL_DATA/physionet2016"
+	$(BIN)/python scripts/results.py outputs/results docs/results.md
 
 clean: ## remove the environments and the tools' caches
 	rm -rf $(VENV) $(ADAPTERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

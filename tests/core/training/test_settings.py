@@ -45,6 +45,7 @@ def pretrain_settings(**changes) -> PretrainConfig:
         (ScheduleConfig, {"checkpoint_every": -1}, "checkpoint_every must be at least 0, got -1"),
         (finetune_settings, {"shot_ratio": 0.0}, r"shot_ratio must lie in \(0, 1\], got 0.0"),
         (finetune_settings, {"shot_ratio": 1.5}, r"shot_ratio must lie in \(0, 1\], got 1.5"),
+        (finetune_settings, {"cycles_scored": -1}, "cycles_scored must be at least 0, got -1"),
         (finetune_settings, {"recordings_per_unit": 0}, "recordings_per_unit must be at least 1"),
         (finetune_settings, {"shots_per_class": -1}, "shots_per_class must be at least 0, got -1"),
         (finetune_settings, {"few_shot": True, "shots_per_class": 2}, "give one of the two"),

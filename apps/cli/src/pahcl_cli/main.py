@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from pahcl_cli.commands import (
     ablate,
     baseline,
+    batch,
     data,
     demo,
     embed,
@@ -70,6 +71,7 @@ app.command("finetune")(finetune.finetune)
 app.command("pretrain")(pretrain.pretrain)
 app.command("ablate")(ablate.ablate)
 app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
+app.command("batch")(batch.batch)
 app.command("probe")(probe.probe)
 app.command("embed")(embed.embed)
 app.command("predict")(predict.predict)

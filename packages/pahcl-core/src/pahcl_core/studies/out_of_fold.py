@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pahcl_core.config import to_dict
 from pahcl_core.data.csv_table import read_table
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
@@ -108,6 +109,7 @@ def _account(
     counts = np.bincount(answers.labels, minlength=len(task.classes)).tolist()
     return {
         "task": task.name,
+        **({"own_task": to_dict(task)} if task.collection == "folder" else {}),
         "unit": task.unit,
         "provenance": next(iter(results.values())).run.metrics.get("provenance"),
         "folds": plan.base.split.folds,

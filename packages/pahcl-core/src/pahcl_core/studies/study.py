@@ -103,14 +103,28 @@ def held(base: C, runs: Sequence[PlannedRun[C]]) -> Iterator[Path]:
     if among_others():
         raise SettingError("a study runs in one process; torchrun is for single runs")
     refuse_others(base, runs)
+    make(directory)
+    with resumed_directory(directory):
+        write_base(base)
+        yield directory
+
+
+def make(directory: Path) -> None:
+    """Make a directory, if it is not there.
+
+    Raises:
+        SettingError: If it cannot be made.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(f"{directory}: cannot write here: {error.strerror}") from error
-    with resumed_directory(directory):
-        if not (directory / STUDY).exists():
-            write_toml(directory / STUDY, to_dict(base))
-        yield directory
+
+
+def write_base(base: FinetuneConfig | PretrainConfig | BaselineConfig) -> None:
+    """Write what the runs of a study have in common, once; its directory is there."""
+    if not (directory_of(base) / STUDY).exists():
+        write_toml(directory_of(base) / STUDY, to_dict(base))
 
 
 def refuse_others(base: C, runs: Sequence[PlannedRun[C]]) -> None:
@@ -124,7 +138,16 @@ def refuse_others(base: C, runs: Sequence[PlannedRun[C]]) -> None:
         raise SettingError(f"{directory} is the folder of a run; choose another --experiment-name")
     _refuse_other(directory / STUDY, base, harmless=_HARMLESS | {"seed"})
     for run in runs:
-        _refuse_other(run.directory / CONFIG, run.config, harmless=_HARMLESS)
+        refuse_other_run(run)
+
+
+def refuse_other_run(run: PlannedRun[C]) -> None:
+    """Compare a run with what is in its directory, if anything is.
+
+    Raises:
+        SettingError: If it has other settings, naming one of them.
+    """
+    _refuse_other(run.directory / CONFIG, run.config, harmless=_HARMLESS)
 
 
 def _refuse_other(file: Path, wanted: C, *, harmless: set[str]) -> None:

@@ -27,7 +27,7 @@ from pahcl_core.training.operating_point import (
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
 from pahcl_core.training.units import Units, units_of
-from pahcl_core.training.windows import Windows, WindowSource, in_order
+from pahcl_core.training.windows import Windows, WindowSource, in_order, spread_over
 
 _BATCH_SIZE = 256
 
@@ -128,14 +128,26 @@ def predict(
     cycles: CycleSet,
     subjects: Sequence[Subject],
     task: Task,
+    *,
+    per_recording: int = 0,
 ) -> Scored:
-    """Probabilities for patients, from all cycles of all their recordings.
+    """Probabilities for patients, from the cycles of all their recordings.
 
     As the model pools them; if it does not, cycles vote: the mean over a recording's cycles, and
     from recordings to patients by the task's `pooling`. A subject without a single cycle, whose
     recordings were all set aside, gets no row. Leaves the model in evaluation mode.
+
+    Args:
+        model: Which is asked.
+        source: The sound.
+        cycles: All there are.
+        subjects: Who is asked about.
+        task: What.
+        per_recording: At most so many cycles of each recording, as far apart as can be; 0 for all.
     """
     units = units_of(cycles, subjects)
+    if per_recording:
+        units = replace(units, cycles=spread_over(cycles, units.cycles, per_recording))
     model.eval()
     with torch.no_grad():
         embedding = torch.cat(

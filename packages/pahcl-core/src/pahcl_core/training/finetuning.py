@@ -177,7 +177,14 @@ class Finetuning:
     def predict(self, ids: Sequence[str]) -> Scored:
         """What the model as it stands says of these subjects."""
         subjects = self.cohort.subjects(ids)
-        return predict(self.model, self.source, self.cycles, subjects, self.task)
+        return predict(
+            self.model,
+            self.source,
+            self.cycles,
+            subjects,
+            self.task,
+            per_recording=self.config.cycles_scored,
+        )
 
     def predict_best(self, best: Checkpoint) -> dict[str, Scored]:
         """What the best epoch's model says of everyone, by split."""

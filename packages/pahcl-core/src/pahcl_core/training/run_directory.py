@@ -186,7 +186,12 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON object for people and machines: indented, keys in the order given."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, lambda scratch: _write_text(scratch, text + "\n"))
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text: complete, or not there."""
+    write_atomically(path, lambda scratch: _write_text(scratch, text))
 
 
 def _write_text(path: Path, text: str) -> None:
