@@ -244,7 +244,7 @@ class Encoder(nn.Module):
     ) -> tuple[Float[Tensor, "batch parts width"], Bool[Tensor, "batch parts"]]:
         """The tokens of each part, pooled, and whether there are any."""
         if num_parts == 0:  # pooling attentively would score every token first
-            none = tokens.new_zeros(len(tokens), 0, tokens.shape[2])
+            none = tokens.new_zeros(tokens.shape[0], 0, tokens.shape[2])
             return none, none.new_zeros(none.shape[:2], dtype=torch.bool)
         pooled: tuple[Tensor, Tensor] = self.pooling(
             tokens, *equal_spans(bounds[:, 0], bounds[:, -1], num_parts)

@@ -88,7 +88,7 @@ class Alike(nn.Module):
 
     def forward(self, embedding: Float[Tensor, "rows width"]) -> Float[Tensor, "rows"]:
         """Scores."""
-        return embedding.new_zeros(len(embedding))
+        return embedding.new_zeros(embedding.shape[0])
 
 
 def softmax_by(
