@@ -81,7 +81,7 @@ def steps_of_this(collection: Collection, folder: Path) -> dict[str, float]:
         watch.each("save", parts.write, keys[first : first + TOGETHER], prepared)
     key = collection_key(collection, entries, settings_key(_CONFIG))
     watch.each(
-        "put together and hash",
+        "put together",
         lambda at: merge(collection, entries, parts, store=at, key=key, config=_CONFIG),
         [folder],
     )

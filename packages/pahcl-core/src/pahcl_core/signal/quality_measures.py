@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 from scipy import fft
 
 from pahcl_core.signal.cycles import Cycles
@@ -79,13 +79,12 @@ def band_power(samples: Float32[np.ndarray, "samples"], *, sample_rate: int) -> 
     """
     # Scaled first, so that neither squares nor sums leave the range of the type.
     scaled = samples / (max(samples.max(), -samples.min()) or np.float32(1))
-    scaled -= np.mean(scaled)
     scaled = resample(scaled, from_rate=sample_rate, to_rate=SLOW_RATE)
     num_frames = -(-len(scaled) // _HOP)
     before = (_WINDOW - _HOP) // 2
     padded = np.zeros((num_frames - 1) * _HOP + _WINDOW + _HOP, dtype=np.float32)
-    padded[before : before + len(scaled)] = scaled
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: num_frames * _HOP : _HOP].T
+    np.subtract(scaled, np.mean(scaled), out=padded[before : before + len(scaled)])
+    frames = _overlapping(padded, _WINDOW, _HOP, num_frames).T
     power = np.empty((len(_BIN_EDGES) - 1, num_frames))
     for start in range(0, num_frames, _FRAMES_AT_ONCE):
         block = slice(start, start + _FRAMES_AT_ONCE)
@@ -132,6 +131,16 @@ def measure(
     return np.array([mean_agreement, mean_purity, rhythm, contrast]), per_cycle
 
 
+def _overlapping(
+    values: Float[np.ndarray, "values"], width: int, step: int, count: int
+) -> Float[np.ndarray, "count width"]:
+    """Rows of that width, each as much further on than the last; a view that lies in `values`."""
+    (size,) = values.strides
+    return np.lib.stride_tricks.as_strided(
+        values, (count, width), (step * size, size), writeable=False
+    )
+
+
 def _by_second(
     values: Float64[np.ndarray, "frames"],
 ) -> Float64[np.ndarray, "seconds frames_in_it"]:
@@ -173,7 +182,8 @@ def _rhythm(level: Float64[np.ndarray, "frames"]) -> float:
     lags = slice(_SHORTEST_LAG, min(_LONGEST_LAG, width // 2) + 1)
     if lags.stop <= lags.start:
         return 0.0
-    stretches = np.lib.stride_tricks.sliding_window_view(level, width)[:: width // 2]
+    num_stretches = (len(level) - width) // (width // 2) + 1
+    stretches = _overlapping(level, width, width // 2, num_stretches)
     centred = stretches - stretches.mean(axis=1, keepdims=True)
     spectrum = fft.rfft(centred, 2 * _RHYTHM_FRAMES, axis=1)
     product = fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag), axis=1)
