@@ -26,7 +26,7 @@ PROJECTS := packages/pahcl-track/pyproject.toml packages/pahcl-core/pyproject.to
 CHECKS := check-format check-lint check-types check-imports
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-adapters check $(CHECKS) format bench results clean
+.PHONY: help install demo test test-adapters check $(CHECKS) format bench results models clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -94,6 +94,11 @@ results: $(INSTALLED) ## train everything on real recordings, and write docs/res
 		--data "circor=$$PAHCL_REAL_DATA/circor" --data "pascal=$$PAHCL_REAL_DATA/pascal" \
 		--data "physionet2016=$$PAHCL_REAL_DATA/physionet2016"
 	$(BIN)/python scripts/results.py outputs/results docs/results.md
+
+models: $(INSTALLED) ## train the models that come with the package, and their cards
+	@test -n "$$PAHCL_REAL_DATA" || { \
+		echo "PAHCL_REAL_DATA must name a folder with circor/, physionet2016/ and pascal/" >&2; exit 1; }
+	$(BIN)/python scripts/train_shipped_models.py "$$PAHCL_REAL_DATA"
 
 clean: ## remove the environments and the tools' caches
 	rm -rf $(VENV) $(ADAPTERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
