@@ -25,6 +25,13 @@ classes = ["a", "b", "c"]
 positive = "b"
 unit = "recording"
 """
+SEVERAL = """
+name = "several"
+labels = ["murmur", "extra"]
+classes = ["no", "yes"]
+positive = "yes"
+table = "several.csv"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +43,15 @@ def clinic(tmp_path_factory):
     header, *rows = table.read_text().splitlines()
     rooms = [f"{row},{'abc'[number // 2 % 3]}" for number, row in enumerate(rows)]
     table.write_text("\n".join([f"{header},room", *rooms]) + "\n")
-    (root / "ours.toml").write_text(BINARY)
-    (root / "rooms.toml").write_text(ROOMS)
+    several = ["path,subject,location,murmur,extra"]
+    for number, row in enumerate(rows):
+        path, who, where, murmur = row.split(",")
+        extra = ("yes", "no", "")[number // 2 % 3]
+        several.append(",".join((path, who, where, "yes" if murmur == "present" else "no", extra)))
+    (root / "data" / "several.csv").write_text("\n".join(several) + "\n")
+    (root / "several.toml").write_text(SEVERAL)
+    (root / "ours.toml").write_text(BINARY.replace("pooling", 'table = "recordings.csv"\npooling'))
+    (root / "rooms.toml").write_text(f'{ROOMS}table = "recordings.csv"\n')
     return root
 
 
@@ -109,6 +123,47 @@ def test_a_baseline_of_it(cli, clinic, tmp_path):
 
     assert result.exit_code == 0, result.output
     assert cli("runs", "show", tmp_path / "ours_log_mel_logistic", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize("pooling", ["vote", "attention"])
+def test_several_labels(cli, clinic, run, tmp_path, pooling):
+    """Each of those who have it; counted, scored at a point of its own, and computed again."""
+    said = run(
+        clinic / "several.toml", "--pooling", pooling, "--set", "operating_point.rule=youden",
+        "--set", "loss.name=focal", "--set", "selection=loss",
+    ).stdout  # fmt: skip
+
+    directory = tmp_path / "several_finetune"
+    metrics = json.loads((directory / "final_metrics.json").read_text())
+    with (directory / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for label, count in (("murmur", 12), ("extra", 8)):
+        own = [row for row in rows if row["about"] == label]
+        assert len({row["subject_id"] for row in own}) == len(own) == count
+        told = [counts[label] for counts in metrics["n_by_class"].values()]
+        assert sum(one["yes"] + one["no"] for one in told) == count
+        assert sum(one["missing"] for one in told) == 12 - count
+        assert f"test_loss_{label}" in metrics
+        assert metrics["operating_point"][label]["rule"] == "youden"
+        assert set(metrics["labels"][label]["classes"]["test"]) == {"no", "yes"}
+    assert "test patients (murmur " in said
+    checked = cli("runs", "show", directory, "--check")
+    assert checked.exit_code == 0, checked.output
+    assert "about extra" in checked.stdout
+    with (directory / "instances.csv").open() as file:
+        assert {"p_murmur", "p_extra"} < set(next(csv.reader(file)))
+
+
+def test_what_several_labels_cannot_do_yet_is_refused(cli, clinic, tmp_path):
+    task = clinic / "several.toml"
+    for arguments, message in (
+        (("baseline", "log_mel", task), "baselines are for tasks of one label"),
+        (("finetune", task, "--folds", "2"), "whose folds and seeds cannot be put together yet"),
+        (("finetune", task, "--set", "loss.balanced_sampling=true"), "is for tasks of one label"),
+    ):
+        result = cli(*arguments, "--data-dir", clinic / "data", "--output-dir", tmp_path)
+        assert result.exit_code == 2
+        assert message in result.stderr
 
 
 def test_it_is_shown_as_it_is_understood(cli, clinic):

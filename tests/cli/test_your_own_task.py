@@ -26,7 +26,8 @@ def test_its_commands_work_one_after_the_other(cli, tmp_path, monkeypatch, small
     for block in BLOCKS:
         if block.file:
             (tmp_path / block.file).write_text(block.text)
-    assert [path.name for path in tmp_path.iterdir()] == ["murmur.toml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"murmur.toml", "sounds.toml"}
+    assert cli("tasks", "sounds.toml").exit_code == 0
     done = []
     for line in commands():
         program, *arguments = shlex.split(line)

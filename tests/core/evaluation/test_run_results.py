@@ -8,7 +8,8 @@ import pytest
 from oracles.patient_scores import scores_from_file
 from pahcl_core.data.tasks import TASKS
 from pahcl_core.errors import DataError, SettingError
-from pahcl_core.evaluation.run_results import read_predictions, read_result, recomputed
+from pahcl_core.evaluation.recomputing import recomputed
+from pahcl_core.evaluation.run_results import read_predictions, read_result
 from support.made_up_runs import made_up_answers, write_run
 
 TASK = TASKS["circor_outcome"]

@@ -18,7 +18,8 @@ from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError, TrainingError
 from pahcl_core.evaluation.comparison import compare
 from pahcl_core.evaluation.methods import methods_of
-from pahcl_core.evaluation.run_results import read_results, recomputed
+from pahcl_core.evaluation.recomputing import recomputed
+from pahcl_core.evaluation.run_results import read_results
 from pahcl_core.studies.fold_study import run_folds
 from pahcl_core.studies.folds import planned_folds
 from pahcl_core.studies.out_of_fold import conclude

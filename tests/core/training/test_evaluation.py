@@ -273,7 +273,7 @@ def test_the_file_has_every_digit(make_cohort, tmp_path):
     table = np.random.default_rng(0).dirichlet(np.ones(3), size=4)
     some = predictions(cohort, [0, 0, 1, 1], table)
 
-    write_predictions(tmp_path / "p.csv", {"val": some, "test": some}, MURMUR)
+    write_predictions(tmp_path / "p.csv", {"": {"val": some, "test": some}}, MURMUR)
 
     with (tmp_path / "p.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

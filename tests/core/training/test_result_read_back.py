@@ -9,7 +9,8 @@ import pytest
 
 from oracles.patient_scores import scores_from_file
 from pahcl_core.data.tasks import TASKS
-from pahcl_core.evaluation.run_results import read_result, recomputed
+from pahcl_core.evaluation.recomputing import recomputed
+from pahcl_core.evaluation.run_results import read_result
 from pahcl_core.training.assessment import assess
 from pahcl_core.training.finetune import finetune
 from pahcl_core.training.operating_point import OperatingPointConfig

@@ -169,11 +169,22 @@ def _baseline_lines(result: BaselineResult) -> list[str]:
 
 
 def _tested_on(metrics: Mapping[str, Any]) -> str:
-    classes = ", ".join(f"{n} {name}" for name, n in metrics["n_by_class"]["test"].items())
+    counts = metrics["n_by_class"]["test"]
+    classes = ", ".join(
+        f"{name} {_true_of(count, metrics['own_task']['positive'])}"
+        if isinstance(count, Mapping)  # of several labels
+        else f"{count} {name}"
+        for name, count in counts.items()
+    )
     return (
         f"{metrics['task']}, {metrics['n']['test']} test {metrics['unit']}s ({classes}), "
         f"{_kind(metrics)} data"
     )
+
+
+def _true_of(counts: Mapping[str, int], positive: str) -> str:
+    known = sum(num for name, num in counts.items() if name != "missing")
+    return f"{counts[positive]} of {known}"
 
 
 def headlines(metrics: Mapping[str, Any]) -> list[str]:

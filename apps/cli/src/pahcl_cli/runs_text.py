@@ -79,9 +79,14 @@ def show_lines(run: RunSummary) -> Iterator[str]:
     metrics = run.metrics
     if metrics:
         yield from _metric_lines(run)
-        yield from _class_lines(metrics)
-        yield from _calibration_lines(metrics)
-        yield from _subgroup_lines(metrics)
+        for label, one in (_section(metrics, "labels") or {"": metrics}).items():
+            if label:
+                point = _section(metrics, "operating_point", label)
+                one = {**one, "operating_point": point}
+                yield from ("", f"about {label}")
+            yield from _class_lines(one)
+            yield from _calibration_lines(one)
+            yield from _subgroup_lines(one)
     if run.config:
         yield ""
         yield "settings"

@@ -94,7 +94,8 @@ def show(
     }
     lines = list(show_lines(found))
     if check:
-        from pahcl_core.evaluation.run_results import read_results, recomputed
+        from pahcl_core.evaluation.recomputing import recomputed
+        from pahcl_core.evaluation.run_results import read_results
 
         again = recomputed(*read_results(run))
         shown["recomputed"] = {"equal": again.num_equal, "differing": dict(again.differing)}

@@ -23,7 +23,8 @@ from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.assessment import assess
-from pahcl_core.training.evaluation import Predictions, answers_of, decided, score
+from pahcl_core.training.conclusion import decided
+from pahcl_core.training.evaluation import Predictions, answers_of, score
 from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import reported
 from pahcl_core.training.people import Cohort, read_cohort, training_ids
@@ -118,7 +119,7 @@ def baseline(
             ) | assess({name: answers_of(one, task) for name, one in predictions.items()}, task)
             tracker.log(_told(predictions["test"], scores, task), step=0)
             summary.update({n: v for n, v in _named(scores).items() if not n.startswith("train/")})
-            write_predictions(directory / PREDICTIONS, predictions, task)
+            write_predictions(directory / PREDICTIONS, {"": predictions}, task)
             write_json(directory / METRICS, metrics)
             tracker.save(directory / PREDICTIONS, kind="predictions")
             tracker.save(directory / METRICS, kind="metrics")

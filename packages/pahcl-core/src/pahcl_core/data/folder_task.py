@@ -7,8 +7,11 @@ from pathlib import Path
 
 from pahcl_core.data.collection import Collection, Problem
 from pahcl_core.data.folder import only_table, read_folder
+from pahcl_core.data.splits import SIDES
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError, closest
+
+_NONE = "none"
 
 
 def read_folder_task(
@@ -32,15 +35,18 @@ def read_folder_task(
     collection = read_folder(
         root,
         table,
-        labels=[task.label],
+        labels=task.labels or [task.label],
         unit="subject" if task.unit == "patient" else "recording",
         max_damaged=max_damaged,
         strict=strict,
     )
-    others = Counter(one.labels[task.label] for one in collection.subjects if one.labels)
-    for name in task.classes:
-        del others[name]
-    problems = [_problem(table, task, name, count) for name, count in sorted(others.items())]
+    others = Counter(
+        (label, value)
+        for one in collection.subjects
+        for label, value in one.labels.items()
+        if value not in task.classes
+    )
+    problems = [_problem(table, task, *what, count) for what, count in sorted(others.items())]
     if strict and problems:
         raise DataError(f"{root}: {problems[0]}")
     read = replace(
@@ -53,22 +59,55 @@ def read_folder_task(
         problems=(*collection.problems, *problems),
     )
     if not any(subject.labels for subject in read.subjects):
-        found = ", ".join(repr(one) for one in sorted(others)) or "nothing"
+        found = ", ".join(repr(value) for _, value in sorted(others)) or "nothing"
         raise DataError(
-            f"{table}: the column {task.label!r} holds {found}, and no class of {task.name}: "
+            f"{table}: the column {task.dealt_by!r} holds {found}, and no class of {task.name}: "
             f"{', '.join(task.classes)}"
         )
-    return read
+    return with_strata(read, task) if task.labels else read
+
+
+def with_strata(collection: Collection, task: Task) -> Collection:
+    """With one more label for each subject who has any, by which people can be dealt out.
+
+    Of the labels that are true of a subject it is the one that is true of fewest persons; `none`
+    where none is, or it is true of fewer than three, who could not be on every side of a split.
+    """
+    persons = {
+        name: len({s.person_id for s in collection.subjects if s.labels.get(name) == task.positive})
+        for name in task.labels
+    }
+    strata = {
+        s.subject_id: min(
+            (name for name in task.labels if s.labels.get(name) == task.positive),
+            key=lambda name: (persons[name], name),
+            default=_NONE,
+        )
+        for s in collection.subjects
+        if s.labels
+    }
+    members: dict[str, set[str]] = {}
+    for subject in collection.subjects:
+        if subject.subject_id in strata:
+            members.setdefault(strata[subject.subject_id], set()).add(subject.person_id)
+    few = {name for name, who in members.items() if len(who) < len(SIDES)}
+    subjects = tuple(
+        replace(s, labels={**s.labels, task.dealt_by: _NONE if found in few else found})
+        if (found := strata.get(s.subject_id)) is not None
+        else s
+        for s in collection.subjects
+    )
+    return replace(collection, subjects=subjects)
 
 
 def _classes(labels: Mapping[str, str], task: Task) -> Mapping[str, str]:
     return {name: value for name, value in labels.items() if value in task.classes}
 
 
-def _problem(table: Path, task: Task, value: str, count: int) -> Problem:
+def _problem(table: Path, task: Task, label: str, value: str, count: int) -> Problem:
     who = f"{count} {task.unit}{'' if count == 1 else 's'}"
     return Problem(
         file=table.name,
-        reason=f"{who} with {task.label} {value!r}, which is no class of {task.name}"
+        reason=f"{who} with {label} {value!r}, which is no class of {task.name}"
         f"{closest(value, task.classes)}; left out",
     )

@@ -60,7 +60,7 @@ def reader_of_task(task: Task) -> Reader:
     def read(root: Path, *, max_damaged: float, strict: bool) -> Collection:
         return read_folder_task(root, task, max_damaged=max_damaged, strict=strict)
 
-    return Reader(read=read, split_by=task.label)
+    return Reader(read=read, split_by=task.dealt_by)
 
 
 MAX_DAMAGED = 0.05

@@ -5,7 +5,7 @@ table, as `data.folder` reads it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,11 +22,16 @@ class Task:
     name: str
     """Letters, digits, `_` and `-`: runs are called after it."""
 
-    label: str
+    label: str = ""
     """Key in `Subject.labels` and `Recording.labels`; in a folder, the column of the table."""
 
+    labels: tuple[str, ...] = ()
+    """Instead of `label`: several, of which any number can be true of one unit, and any may be
+    missing. Each has one of the same two classes, and is told with a sigmoid of its own."""
+
     classes: tuple[str, ...]
-    """In the order of the model's outputs."""
+    """In the order of the model's outputs, which are one for each of `labels` where there are
+    several."""
 
     positive: str
     """The class that sensitivity, specificity and the single-class areas are about."""
@@ -51,6 +56,10 @@ class Task:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-]+", self.name, re.ASCII):
             raise ValueError(f"a task is named by letters, digits, _ and -, not {self.name!r}")
+        if bool(self.label) == bool(self.labels):
+            raise ValueError("give a label, or several labels, and not both")
+        if self.labels and (len(self.classes) != 2 or len(set(self.labels)) < len(self.labels)):
+            raise ValueError("several labels, each named once, have two classes: so or not so")
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes must be two or more, each once, not {list(self.classes)}")
         if not all(self.classes):
@@ -59,6 +68,23 @@ class Task:
             known = ", ".join(self.classes)
             near = closest(self.positive, self.classes)
             raise ValueError(f"positive = {self.positive!r} is not one of {known}{near}")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a model has a number for."""
+        return self.labels or self.classes
+
+    @property
+    def parts(self) -> "dict[str, Task]":
+        """Tasks of one label each, by label; of one label, the task itself, by an empty name."""
+        if not self.labels:
+            return {"": self}
+        return {name: replace(self, label=name, labels=()) for name in self.labels}
+
+    @property
+    def dealt_by(self) -> str:
+        """The label whose shares are alike on all sides of a split; see `folder_task`."""
+        return self.label or " + ".join(self.labels)
 
     def class_index(self, label: str) -> int:
         """Where a label stands among the model's outputs.

@@ -1,9 +1,9 @@
 """A run's result read back: `predictions.csv`, checked, as arrays.
 
-The metrics follow from that file alone, to the bit of `final_metrics.json`: `recomputed` says so.
+The metrics follow from that file alone, to the bit of `final_metrics.json`: `recomputing` says so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,8 @@ from pahcl_core.data.csv_table import read_table
 from pahcl_core.data.tasks import Task, task_of
 from pahcl_core.errors import DataError
 from pahcl_core.evaluation.runs import PRETRAIN, RunSummary, read_run
-from pahcl_core.metrics.classification import Scores
-from pahcl_core.training.operating_point import OperatingPointConfig, operating_point
 from pahcl_core.training.run_directory import METRICS, PREDICTIONS
-from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
+from pahcl_core.training.scoring import ABOUT, ATTRIBUTES, Answers
 
 SPLITS = ("train", "val", "test")
 FOLD, SEED, SEEDS = "fold", "seed", "seeds"
@@ -33,8 +31,23 @@ class RunResult:
 
     run: RunSummary
     task: Task
-    splits: Mapping[str, Answers]
-    """By name; one that has no unit is not there."""
+    parts: Mapping[str, Mapping[str, Answers]]
+    """By label, which is empty where there is one, and by split; one without a unit is not there.
+    """
+
+    @property
+    def splits(self) -> Mapping[str, Answers]:
+        """Those of a task of one label.
+
+        Raises:
+            DataError: If it has several.
+        """
+        if self.task.labels:
+            raise DataError(
+                f"{self.run.directory}: tells several labels, {', '.join(self.task.labels)}; only "
+                "runs of one label can be compared and put together so far"
+            )
+        return self.parts[""]
 
 
 def read_results(directory: Path) -> tuple[RunResult, ...]:
@@ -76,24 +89,43 @@ def read_result(directory: Path, *, seed: int | None = None) -> RunResult:
     own = run.metrics.get("own_task")
     source = str(directory / METRICS)
     task = task_of(name, from_dict(Task, own, source=source) if own is not None else None)
-    splits = read_predictions(directory / PREDICTIONS, task, seed=seed)
-    counts = run.metrics.get("n")
-    for split, num in counts.items() if isinstance(counts, Mapping) else ():
-        found = len(splits[split]) if split in splits else 0
-        if found != num:
-            raise DataError(
-                f"{directory / PREDICTIONS}: has {found} rows of {split}, but the run had {num}"
-            )
+    path = directory / PREDICTIONS
+    parts = {
+        label: read_predictions(path, part, about=label, seed=seed)
+        for label, part in task.parts.items()
+    }
+    for label, splits in parts.items():
+        for split, num in _counts(run.metrics, label).items():
+            found = len(splits[split]) if split in splits else 0
+            if found != num:
+                of = f"{split} about {label}" if label else split
+                raise DataError(f"{path}: has {found} rows of {of}, but the run had {num}")
     run = run if seed is None else replace(run, seed=seed)
-    return RunResult(run=run, task=task, splits=splits)
+    return RunResult(run=run, task=task, parts=parts)
 
 
-def read_predictions(path: Path, task: Task, *, seed: int | None = None) -> dict[str, Answers]:
+def _counts(metrics: Mapping[str, Any], label: str) -> dict[str, int]:
+    """How many units each split has, as far as it is told; of several labels, who have this one."""
+    counts = metrics.get("n_by_class" if label else "n")
+    if not isinstance(counts, Mapping):
+        return {}
+    if not label:
+        return dict(counts)
+    return {
+        split: sum(num for name, num in by_label[label].items() if name != "missing")
+        for split, by_label in counts.items()
+    }
+
+
+def read_predictions(
+    path: Path, task: Task, *, about: str = "", seed: int | None = None
+) -> dict[str, Answers]:
     """The answers of a file, by split.
 
     Args:
         path: The file.
-        task: Whose answers they are.
+        task: Whose answers they are; of one label.
+        about: The label, in a file that has several; rows about others are passed over.
         seed: Which one's, where the file has a column for it.
 
     Raises:
@@ -103,6 +135,7 @@ def read_predictions(path: Path, task: Task, *, seed: int | None = None) -> dict
     columns = ["subject_id", "person_id", "split", "label", "prediction"]
     columns += [f"p_{name}" for name in task.classes]
     columns += [] if seed is None else [SEED]
+    columns += [ABOUT] if about else []
     table = read_table(path, file=path.name, required=columns)
     if table.problems:
         problem = table.problems[0]
@@ -116,6 +149,8 @@ def read_predictions(path: Path, task: Task, *, seed: int | None = None) -> dict
     split_of: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     for number, row in table.rows:
+        if about and row[ABOUT] != about:
+            continue
         where, split = f"{path}, row {number}", row["split"]
         if seed is not None and row[SEED] != str(seed):
             continue
@@ -133,7 +168,7 @@ def read_predictions(path: Path, task: Task, *, seed: int | None = None) -> dict
         _check_probabilities(row, task, where)
         seen.add((split, row["subject_id"]))
         rows.setdefault(split, []).append(row)
-    if not rows:
+    if not rows and not about:
         raise DataError(f"{path}: has no rows")
     return {split: _answers(rows[split], task) for split in SPLITS if split in rows}
 
@@ -165,69 +200,3 @@ def _answers(rows: Sequence[Mapping[str, str]], task: Task) -> Answers:
         },
         said=np.array([task.class_index(row["prediction"]) for row in rows], dtype=np.int64),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Recomputed:
-    """How the metrics from `predictions.csv` compare with those that the run wrote."""
-
-    num_equal: int
-    """Figures that are the same to the bit, or undefined in both."""
-
-    differing: Mapping[str, tuple[float | None, float | None]]
-    """Written and recomputed, by name."""
-
-
-def recomputed(*results: RunResult) -> Recomputed:
-    """Score `predictions.csv` again, on every split that `final_metrics.json` has figures of.
-
-    Where it has an operating point, that is chosen again, too, and what is said at it counted.
-
-    Args:
-        results: Of one run; those of all its seeds, of whose figures it has the mean.
-    """
-    result = results[0]
-    written = result.run.metrics
-    num_equal, differing = 0, {}
-    for split in ("val", "test"):
-        if any(split not in one.splits for one in results):
-            continue
-        scores = mean_scores([score_answers(one.splits[split], one.task) for one in results])
-        for name in (*scores.values, *scores.undefined):
-            key, value = f"{split}_{name}", scores.values.get(name)
-            if key in written and written[key] == value:
-                num_equal += 1
-            else:
-                differing[key] = (written.get(key), value)
-    for key, (was, now) in _at_operating_point(result):
-        if was == now:
-            num_equal += 1
-        else:
-            differing[key] = (was, now)
-    return Recomputed(num_equal=num_equal, differing=differing)
-
-
-def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """The mean of every metric; undefined where one is, with the first reason."""
-    undefined: dict[str, str] = {}
-    for one in scores:
-        undefined = {**one.undefined, **undefined}
-    names = [name for name in scores[0].values if name not in undefined]
-    values = {name: float(np.mean([one.values[name] for one in scores])) for name in names}
-    return Scores(values=values, undefined=undefined)
-
-
-def _at_operating_point(result: RunResult) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    """What was written of it, and what it is now; nothing where there is none."""
-    written = result.run.metrics.get("operating_point")
-    if not isinstance(written, Mapping) or "threshold" not in written:
-        return
-    told = {key: written[key] for key in ("rule", "sensitivity") if key in written}
-    config = from_dict(OperatingPointConfig, told, source=str(result.run.directory))
-    point = operating_point(config, result.splits.get("val"), result.task)
-    again = point.as_dict()
-    for name in ("threshold", "value"):
-        yield f"operating_point.{name}", (written.get(name), again.get(name))
-    for split, answers in result.splits.items():
-        follow = int((point.of(answers, result.task).predicted == answers.predicted).sum())
-        yield f"{split}_predictions_at_operating_point", (len(answers), follow)

@@ -15,12 +15,12 @@ from pahcl_core.config import to_dict
 from pahcl_core.data.csv_table import read_table
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
+from pahcl_core.evaluation.recomputing import mean_scores
 from pahcl_core.evaluation.run_results import (
     FOLD,
     SEED,
     SEEDS,
     RunResult,
-    mean_scores,
     read_predictions,
     read_result,
 )

@@ -1,6 +1,6 @@
 """From a model's cycles to patients, and from patients to scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor, nn
 
+from pahcl_core.data.class_indices import class_indices
 from pahcl_core.data.collection import Subject
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.tasks import Task
@@ -17,13 +18,7 @@ from pahcl_core.metrics.classification import Scores, most_probable
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
 from pahcl_core.models.instance_pooling import Bags, InstancePooling
-from pahcl_core.training.assessment import answers_by_location
 from pahcl_core.training.machine import EncoderPass
-from pahcl_core.training.operating_point import (
-    OperatingPoint,
-    OperatingPointConfig,
-    operating_point,
-)
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
 from pahcl_core.training.units import Units, units_of
@@ -83,10 +78,12 @@ class Predictions:
     """What a model says of patients, one row each."""
 
     subjects: tuple[Subject, ...]
-    labels: Int64[np.ndarray, "patients"]
-    """Index of the true class; -1 where nobody knows it."""
+    labels: Int64[np.ndarray, "patients *labels"]
+    """Index of the true class, of each label where a task has several; -1 where nobody knows it."""
 
-    probabilities: Float64[np.ndarray, "patients classes"]
+    probabilities: Float64[np.ndarray, "patients outputs"]
+    """Of the classes; that a label is positive, of each where a task has several."""
+
     num_recordings: Int64[np.ndarray, "patients"]
     num_cycles: Int64[np.ndarray, "patients"]
     by_windows: Int64[np.ndarray, "patients"]
@@ -111,7 +108,7 @@ class Instances:
     weight: Float64[np.ndarray, "cycles"]
     """Its share in what is said of its subject; they add up to 1 over a subject."""
 
-    probabilities: Float64[np.ndarray, "cycles classes"]
+    probabilities: Float64[np.ndarray, "cycles outputs"]
     """What would be said of the subject if this were its only cycle."""
 
 
@@ -156,12 +153,12 @@ def predict(
                 for batch in in_order(units.cycles, _BATCH_SIZE)
             ]
         )
-        alone = _probabilities(model.classifier(embedding))
+        alone = _probabilities(model.classifier(embedding), task)
         if model.pooling is None:
             return _voted(units, cycles, alone, task)
         _, bags = units.bags(units.cycles, source.device)
         pooled = model.pooling(embedding, bags)
-        probabilities = _probabilities(model.classifier(pooled.units))
+        probabilities = _probabilities(model.classifier(pooled.units), task)
         weight = pooled.share(bags).double().cpu().numpy()
     rows, count = np.unique(units.recording[units.cycles], return_counts=True)
     predictions = _of_units(
@@ -170,13 +167,17 @@ def predict(
     return Scored(predictions, Instances(cycle=units.cycles, weight=weight, probabilities=alone))
 
 
-def _probabilities(logits: Float[Tensor, "rows classes"]) -> Float64[np.ndarray, "rows classes"]:
-    result: Float64[np.ndarray, "rows classes"] = logits.double().softmax(dim=1).cpu().numpy()
+def _probabilities(
+    logits: Float[Tensor, "rows outputs"], task: Task
+) -> Float64[np.ndarray, "rows outputs"]:
+    wide = logits.double()
+    told = wide.sigmoid() if task.labels else wide.softmax(dim=1)
+    result: Float64[np.ndarray, "rows outputs"] = told.cpu().numpy()
     return result
 
 
 def _voted(
-    units: Units, cycles: CycleSet, alone: Float64[np.ndarray, "cycles classes"], task: Task
+    units: Units, cycles: CycleSet, alone: Float64[np.ndarray, "cycles outputs"], task: Task
 ) -> Scored:
     """Cycles, each by itself, vote."""
     recording = units.recording[units.cycles]
@@ -193,15 +194,21 @@ def _voted(
 
 def _recording_shares(
     unit: Int64[np.ndarray, "recordings"],
-    by_recording: Float64[np.ndarray, "recordings classes"],
+    by_recording: Float64[np.ndarray, "recordings outputs"],
     task: Task,
 ) -> Float64[np.ndarray, "recordings"]:
-    """What each recording counts for: the same, or all where it alone makes a patient positive."""
+    """What each recording counts for: the same, or all where it alone makes a patient positive.
+
+    Of several labels, the mean of what it counts for in each.
+    """
     share = np.zeros(len(unit))
     for number in np.unique(unit):
         own = np.flatnonzero(unit == number)
         if task.pooling == "any":
-            share[own[by_recording[own, task.class_index(task.positive)].argmax()]] = 1.0
+            of_positive = by_recording[own]
+            if not task.labels:
+                of_positive = of_positive[:, [task.class_index(task.positive)]]
+            np.add.at(share, own[of_positive.argmax(axis=0)], 1.0 / of_positive.shape[1])
         else:
             share[own] = 1.0 / len(own)
     return share
@@ -210,7 +217,7 @@ def _recording_shares(
 def of_patients(
     subjects: Sequence[Subject],
     owner: Sequence[str],
-    by_recording: Float64[np.ndarray, "recordings classes"],
+    by_recording: Float64[np.ndarray, "recordings outputs"],
     num_cycles: Int64[np.ndarray, "recordings"],
     by_windows: Bool[np.ndarray, "recordings"],
     task: Task,
@@ -229,10 +236,12 @@ def of_patients(
     place = {subject.subject_id: number for number, subject in enumerate(heard)}
     unit = np.array([place.get(one, -1) for one in owner], dtype=np.int64)
     asked = unit >= 0
-    probabilities = np.empty((len(heard), len(task.classes)))
+    probabilities = np.empty((len(heard), len(task.outputs)))
     for number in range(len(heard)):
         own = by_recording[unit == number]
-        if task.pooling == "any":
+        if task.pooling == "any" and task.labels:
+            probabilities[number] = own.max(axis=0)
+        elif task.pooling == "any":
             probabilities[number] = pool_any(own, positive=task.class_index(task.positive))
         else:
             probabilities[number] = own.mean(axis=0)
@@ -244,7 +253,7 @@ def of_patients(
 def _of_units(
     subjects: tuple[Subject, ...],
     unit: Int64[np.ndarray, "recordings"],
-    probabilities: Float64[np.ndarray, "patients classes"],
+    probabilities: Float64[np.ndarray, "patients outputs"],
     num_cycles: Int64[np.ndarray, "recordings"],
     by_windows: Bool[np.ndarray, "recordings"],
     task: Task,
@@ -256,17 +265,12 @@ def _of_units(
     )
     return Predictions(
         subjects=subjects,
-        labels=np.array([_label_of(subject, task) for subject in subjects], dtype=np.int64),
+        labels=class_indices([subject.labels for subject in subjects], task),
         probabilities=probabilities,
         num_recordings=num_recordings,
         num_cycles=cycles_of,
         by_windows=windows_of,
     )
-
-
-def _label_of(subject: Subject, task: Task) -> int:
-    label = subject.labels.get(task.label)
-    return -1 if label is None else task.class_index(label)
 
 
 def answers_of(predictions: Predictions, task: Task) -> Answers:
@@ -282,31 +286,6 @@ def answers_of(predictions: Predictions, task: Task) -> Answers:
             for name in ATTRIBUTES.get(task.collection, ())
         },
         said=predictions.said,
-    )
-
-
-def decided(
-    config: OperatingPointConfig, predictions: Mapping[str, Predictions], task: Task
-) -> tuple[OperatingPoint, dict[str, Predictions]]:
-    """The operating point that the split `val` asks for, and all splits with what is said there."""
-    answers = {name: answers_of(one, task) for name, one in predictions.items()}
-    point = operating_point(config, answers.get("val"), task)
-    return point, {
-        name: replace(one, said=point.of(answers[name], task).said)
-        for name, one in predictions.items()
-    }
-
-
-def heard_at(scored: Scored, cycles: CycleSet, task: Task) -> dict[str, Answers]:
-    """What would be said of patients from the cycles of one location alone, by location."""
-    numbers = cycles.recording[scored.instances.cycle]
-    recordings = [cycles.recordings[number] for number in numbers]
-    return answers_by_location(
-        answers_of(scored.predictions, task),
-        [recording.subject_id for recording in recordings],
-        [recording.recording_id for recording in recordings],
-        [recording.location or "" for recording in recordings],
-        scored.instances.probabilities,
     )
 
 

@@ -1,5 +1,6 @@
 """What a classifier is taught on, and what a mistake costs: whole units, or cycles one by one."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from pahcl_core.data.class_indices import class_indices
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.tasks import Task
 from pahcl_core.losses.classification import LossConfig, costs
@@ -19,7 +21,9 @@ from pahcl_core.training.windows import Mix
 class Lesson(NamedTuple):
     """What a batch of cycles is to be told as."""
 
-    labels: Int64[Tensor, "examples"]
+    labels: Int64[Tensor, "examples *labels"]
+    """Index of the class, or of that of each label; -1 for one that is missing."""
+
     bags: Bags | None
     """How its cycles make units; None where each is an example."""
 
@@ -37,12 +41,13 @@ class UnitExamples:
             task: Whose labels.
             loss: With `class_weights` of the units' classes.
         """
-        classes = [subject.labels[task.label] for subject in draws.units.subjects]
-        self.labels = np.array([task.class_index(name) for name in classes], dtype=np.int64)
+        self.labels = class_indices([one.labels for one in draws.units.subjects], task)
+        """Of all units; -1 for one of several labels that is missing."""
+
         self.draws = replace(draws, balanced=self.labels) if loss.balanced_sampling else draws
         self._loss = loss
-        weights = class_weights(self.labels, len(task.classes), power_of(loss))
-        self.weights = weights / weights[torch.from_numpy(self.labels)].mean()
+        self._positive = task.class_index(task.positive)
+        self.weights = _by_label(self.labels, lambda own: _mean_1(own, task, loss))
 
     def lesson(self, batch: Int64[np.ndarray, "batch"], device: torch.device) -> Lesson:
         """Of a batch that holds whole units."""
@@ -50,14 +55,15 @@ class UnitExamples:
         return Lesson(torch.from_numpy(self.labels[units]).to(device), bags)
 
     def loss(
-        self, logits: Float[Tensor, "examples classes"], labels: Int64[Tensor, "examples"]
+        self, logits: Float[Tensor, "examples outputs"], labels: Int64[Tensor, "examples *labels"]
     ) -> Float[Tensor, ""]:
         """Mean over the batch of what each costs times the weight of its class.
 
         Not divided by the weights in the batch: with few units to a batch, they would then only
         say how its classes compare, and not that it has none of the rare one.
         """
-        return (costs(logits, labels, self._loss) * self.weights.to(logits)[labels]).mean()
+        cost, weight = weighed(logits, labels, self.weights, self._loss, positive=self._positive)
+        return (cost * weight).sum() / (labels >= 0).sum().clamp_min(1)
 
 
 class CycleExamples:
@@ -85,17 +91,16 @@ class CycleExamples:
             cycles_per_recording: That an epoch draws, at most.
         """
         self._loss = loss
-        by_recording = [
-            task.class_index(recording.labels[task.label]) if task.label in recording.labels else -1
-            for recording in cycles.recordings
-        ]
-        of_recording = np.array(by_recording, dtype=np.int64)
+        of_recording = class_indices([one.labels for one in cycles.recordings], task)
         self.labels = of_recording[cycles.recording]
         """Of all cycles; -1 where a recording has none, and is in no split."""
 
         trained_on, there = np.unique(cycles.recording[train_cycles], return_counts=True)
         recordings = of_recording[trained_on]
-        self.weights = class_weights(recordings, len(task.classes), power_of(loss))
+        self._positive = task.class_index(task.positive)
+        self.weights = _by_label(
+            recordings, lambda own: class_weights(own, len(task.classes), power_of(loss))
+        )
         self.mix = None
         if loss.balanced_sampling:
             drawn = np.minimum(there, cycles_per_recording)
@@ -108,11 +113,62 @@ class CycleExamples:
         return Lesson(torch.from_numpy(labels).to(device), None)
 
     def loss(
-        self, logits: Float[Tensor, "examples classes"], labels: Int64[Tensor, "examples"]
+        self, logits: Float[Tensor, "examples outputs"], labels: Int64[Tensor, "examples *labels"]
     ) -> Float[Tensor, ""]:
         """What each costs, the mean of that weighted by class."""
-        weights = self.weights.to(logits)[labels]
-        return (costs(logits, labels, self._loss) * weights).sum() / weights.sum()
+        cost, weight = weighed(logits, labels, self.weights, self._loss, positive=self._positive)
+        return (cost * weight).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
+
+
+def weighed(
+    logits: Float[Tensor, "examples outputs"],
+    labels: Int64[Tensor, "examples *labels"],
+    weights: Float[Tensor, "*labels classes"],
+    loss: LossConfig,
+    *,
+    positive: int,
+) -> tuple[Float[Tensor, "answers"], Float[Tensor, "answers"]]:
+    """What each answer costs and what that weighs, which is 0 where a label is missing.
+
+    Of several labels each has a logit, which is that of the positive class where the other's is 0:
+    its cross-entropy is the binary one.
+
+    Args:
+        logits: Of the classes, or of the labels where there are several.
+        labels: Of each example.
+        weights: Of each class, or of those of each label.
+        loss: What a mistake costs.
+        positive: Index of the positive class.
+    """
+    weights = weights.to(logits)
+    if labels.ndim == 1:
+        return costs(logits, labels, loss), weights[labels]
+    two = torch.zeros((*logits.shape, 2), dtype=logits.dtype, device=logits.device)
+    two[..., positive] = logits
+    known, index = labels >= 0, labels.clamp_min(0)
+    place = torch.arange(labels.shape[1], device=labels.device)
+    return (
+        costs(two.flatten(0, 1), index.flatten(), loss),
+        (weights[place, index] * known).flatten(),
+    )
+
+
+def _by_label(
+    labels: Int64[np.ndarray, "examples *labels"],
+    weights_of: Callable[[Int64[np.ndarray, "known"]], Float[Tensor, "classes"]],
+) -> Float[Tensor, "*labels classes"]:
+    """Weights of the classes, or of those of each label among the examples that have it."""
+    if labels.ndim == 1:
+        return weights_of(labels)
+    return torch.stack([weights_of(column[column >= 0]) for column in labels.T])
+
+
+def _mean_1(
+    labels: Int64[np.ndarray, "known"], task: Task, loss: LossConfig
+) -> Float[Tensor, "classes"]:
+    """`class_weights`, 1 on average over these."""
+    weights = class_weights(labels, len(task.classes), power_of(loss))
+    return weights / weights[torch.from_numpy(labels)].mean() if len(labels) else weights
 
 
 def power_of(loss: LossConfig) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int64
 
 from pahcl_core.config import to_dict
 from pahcl_core.data.tasks import Task
@@ -58,6 +59,16 @@ def final_metrics(
     }
 
 
-def _by_class(predictions: Predictions, task: Task) -> dict[str, int]:
-    counts = np.bincount(predictions.labels, minlength=len(task.classes))
+def _by_class(predictions: Predictions, task: Task) -> dict[str, Any]:
+    """How many units of each class; of several labels, of each class and missing, by label."""
+    if not task.labels:
+        return _counts(predictions.labels, task)
+    return {
+        label: {**_counts(column[column >= 0], task), "missing": int((column < 0).sum())}
+        for label, column in zip(task.labels, predictions.labels.T, strict=True)
+    }
+
+
+def _counts(labels: Int64[np.ndarray, "known"], task: Task) -> dict[str, int]:
+    counts = np.bincount(labels, minlength=len(task.classes))
     return dict(zip(task.classes, counts.tolist(), strict=True))

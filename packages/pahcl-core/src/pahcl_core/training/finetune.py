@@ -8,11 +8,10 @@ from typing import Any
 from pahcl_core.config import to_dict
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.split_files import write_split
-from pahcl_core.training.assessment import assess
 from pahcl_core.training.beginning import begun
 from pahcl_core.training.checkpoint import load_checkpoint, load_fitting, save_checkpoint
+from pahcl_core.training.conclusion import conclusion
 from pahcl_core.training.device import resolve_device
-from pahcl_core.training.evaluation import answers_of, decided, heard_at, score
 from pahcl_core.training.finetuning import Finetuning, named
 from pahcl_core.training.loop import Trained, reported, train
 from pahcl_core.training.people import read_cohort
@@ -129,37 +128,35 @@ def _conclude(
     best = learner.ranks.told(best)
     assert best is not None, "the first rank has written it"
     scored = learner.predict_best(best)
-    point, predictions = decided(
-        learner.config.operating_point,
+    task = learner.task
+    found = conclusion(learner.config.operating_point, scored, learner.cycles, task)
+    metrics = learner.final_metrics(
+        trained,
         {name: one.predictions for name, one in scored.items()},
-        learner.task,
+        found.scores,
+        found.operating_point,
     )
-    heard = heard_at(scored["test"], learner.cycles, learner.task)
-    scores = {name: score(one, learner.task) for name, one in predictions.items()}
-    metrics = learner.final_metrics(trained, predictions, scores, point) | assess(
-        {name: answers_of(one, learner.task) for name, one in predictions.items()},
-        learner.task,
-        by_location={place: point.of(one, learner.task) for place, one in heard.items()},
-    )
+    metrics |= found.assessed
     if learner.ranks.first:  # what the model says of others means the same as what it says here
         temperature = metrics["calibration"].get("temperature")
-        told = replace(best, temperature=temperature, operating_point=point.as_dict())
+        told = replace(best, temperature=temperature, operating_point=found.operating_point)
         save_checkpoint(directory / BEST, told)
     # The tracker first: a disk that is full by now costs the files, not the figures.
-    tables: dict[str, Value] = {
-        "test/predictions": prediction_table(predictions["test"], learner.task),
-        "test/confusion_matrix": confusion_table(predictions["test"], learner.task),
-    }
+    tables: dict[str, Value] = {}
+    for label, part in task.parts.items():
+        which, test = f"_{label}" if label else "", found.parts[label]["test"]
+        tables[f"test/predictions{which}"] = prediction_table(test, part)
+        tables[f"test/confusion_matrix{which}"] = confusion_table(test, part)
     tracker.log(tables, step=trained.step)
-    tracker.log(named("test", scores["test"]), step=trained.step)
+    tracker.log(named("test", found.scores["test"]), step=trained.step)
     for split in ("val", "test"):
-        summary.update({f"best/{k}": v for k, v in named(split, scores[split]).items()})
+        summary.update({f"best/{k}": v for k, v in named(split, found.scores[split]).items()})
     tracker.save(directory / BEST, kind="checkpoint")
     if learner.ranks.first:
-        write_predictions(directory / PREDICTIONS, predictions, learner.task)
+        write_predictions(directory / PREDICTIONS, found.parts, task)
         write_instances(
             directory / INSTANCES, scored["test"].instances, learner.cycles,
-            learner.cohort.collection, learner.task,
+            learner.cohort.collection, task,
         )  # fmt: skip
         write_json(directory / METRICS, metrics)
     tracker.save(directory / PREDICTIONS, kind="predictions")

@@ -17,13 +17,13 @@ from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.training.augmentation import augmented
 from pahcl_core.training.checkpoint import Checkpoint, encoder_from
+from pahcl_core.training.conclusion import score_labels
 from pahcl_core.training.draws import Draw
-from pahcl_core.training.evaluation import Predictions, Scored, predict, score
+from pahcl_core.training.evaluation import Predictions, Scored, predict
 from pahcl_core.training.examples import CycleExamples, UnitExamples
 from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import Trained
 from pahcl_core.training.machine import EncoderPass, compile_in_place
-from pahcl_core.training.operating_point import OperatingPoint
 from pahcl_core.training.people import Cohort, num_known, training_ids
 from pahcl_core.training.rank_layers import over_ranks
 from pahcl_core.training.ranks import ALONE, Ranks
@@ -129,7 +129,7 @@ class Finetuning:
             torch.cat([getattr(one, name) for one in self.seen]) for name in ("labels", "logits")
         )
         loss = torch.stack([one.loss for one in self.seen]).sum().item() / len(labels)
-        if not np.isfinite(loss):  # which ends the training; there is nothing else to score
+        if not np.isfinite(loss) or self.task.labels:  # the one ends the training
             return {"train/loss": loss}
         scores = classification_metrics(
             labels.cpu().numpy(),
@@ -146,7 +146,7 @@ class Finetuning:
         predictions = self.predict(self.cohort.split.val).predictions
         if not np.isfinite(predictions.probabilities).all():
             return {"val/loss": float("nan")}  # as above
-        return named("val", score(predictions, self.task))
+        return named("val", score_labels(predictions, self.task))
 
     def rank(self, val: Mapping[str, float]) -> tuple[float, ...]:
         """The chosen metric, then the lower loss; an undefined metric is below any other."""
@@ -203,7 +203,7 @@ class Finetuning:
         trained: Trained,
         predictions: Mapping[str, Predictions],
         scores: Mapping[str, Scores],
-        point: OperatingPoint,
+        operating_point: Mapping[str, Any],
     ) -> dict[str, Any]:
         """The content of `final_metrics.json`."""
         return final_metrics(
@@ -215,7 +215,7 @@ class Finetuning:
             seed=self.config.seed,
             best_epoch=trained.best_epoch,
             selected_by=f"val_{self.config.selected_by}",
-            operating_point=point.as_dict(),
+            operating_point=operating_point,
             test_persons_seen_in_pretraining=num_known(
                 self.cohort,
                 () if self.pretrained is None else self.pretrained.persons,
@@ -227,8 +227,8 @@ class Finetuning:
 class _Seen(NamedTuple):
     """A batch of training, kept for the epoch's scores."""
 
-    labels: Int64[Tensor, "examples"]
-    logits: Float[Tensor, "examples classes"]
+    labels: Int64[Tensor, "examples *labels"]
+    logits: Float[Tensor, "examples outputs"]
     loss: Float[Tensor, ""]
     """Summed over the examples."""
 

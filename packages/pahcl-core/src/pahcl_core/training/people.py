@@ -237,12 +237,12 @@ def training_ids(config: FinetuneConfig, cohort: Cohort, task: Task) -> tuple[st
     taken = few_shot(
         cohort.collection.subjects,
         side,
-        label=task.label,
+        label=task.dealt_by,
         ratio=None if config.shots_per_class else config.shot_ratio,
         per_class=config.shots_per_class,
         seed=config.seed,
     )
-    by_class = person_counts(cohort.subjects(taken))[task.label]
+    by_class = person_counts(cohort.subjects(taken))[task.dealt_by]
     log.info(
         "few-shot: %d of %d training persons: %s",
         len(cohort.persons(taken)), len(cohort.persons(side)),

@@ -16,7 +16,7 @@ from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.classification import confusion_matrix
 from pahcl_core.training.evaluation import Instances, Predictions, answers_of
 from pahcl_core.training.run_directory import write_atomically
-from pahcl_core.training.scoring import ATTRIBUTES
+from pahcl_core.training.scoring import ABOUT, ATTRIBUTES
 from pahcl_track import Table
 
 
@@ -41,16 +41,30 @@ def confusion_table(predictions: Predictions, task: Task) -> Table:
     return Table(columns=["label", *(f"predicted_{name}" for name in task.classes)], rows=rows)
 
 
-def write_predictions(path: Path, splits: Mapping[str, Predictions], task: Task) -> None:
+def write_predictions(
+    path: Path, parts: Mapping[str, Mapping[str, Predictions]], task: Task
+) -> None:
     """Write `predictions.csv`: one row per unit, every digit of the probabilities.
 
-    The last columns are what the collection tells of the unit, as `ATTRIBUTES` names it.
+    The last columns are what the collection tells of the unit, as `ATTRIBUTES` names it. Of several
+    labels each has rows of its own, of those who have it, and the column `about` says of which.
+
+    Args:
+        path: Of the file.
+        parts: By label, which is empty where there is one, and by split.
+        task: What was told.
     """
     columns = ["subject_id", "person_id", "split", "label", "prediction"]
+    columns = [*([ABOUT] if task.labels else []), *columns]
     columns += [f"p_{name}" for name in task.classes]
     columns += ["num_recordings", "num_cycles", "by_windows"]
     columns += ATTRIBUTES.get(task.collection, ())
-    rows = [row for split, said in splits.items() for row in _prediction_rows(split, said, task)]
+    rows = [
+        [*([label] if task.labels else []), *row]
+        for label, splits in parts.items()
+        for split, said in splits.items()
+        for row in _prediction_rows(split, said, task.parts[label])
+    ]
     _write_csv(path, columns, rows)
 
 
@@ -81,7 +95,7 @@ def write_instances(
     recording, from 1 on, and by its start and stop in seconds from the recording's beginning.
     """
     columns = ["subject_id", "recording", "location", "cycle", "start_s", "stop_s", "weight"]
-    columns += [f"p_{name}" for name in task.classes]
+    columns += [f"p_{name}" for name in task.outputs]
     place = np.arange(len(cycles)) - np.searchsorted(cycles.recording, cycles.recording)
     rows: list[Sequence[str | int]] = []
     for row, number in enumerate(instances.cycle):

@@ -25,6 +25,9 @@ ATTRIBUTES: Mapping[str, Sequence[str]] = {
 """By collection, what is told of each unit beside its class: for whom do the scores hold?"""
 
 
+ABOUT = "about"
+"""Column of `predictions.csv`: the label that a row is about, where a task has several."""
+
 OFFICIAL: Mapping[str, tuple[str, ...]] = {
     "murmur": ("weighted_accuracy",),
     "outcome": ("weighted_accuracy", "cost"),
@@ -94,6 +97,34 @@ def score_answers(answers: Answers, task: Task) -> Scores:
         values={"loss": float(answers.losses.mean()), **scores.values, **official.values},
         undefined={**scores.undefined, **official.undefined},
     )
+
+
+def merged_scores(parts: Mapping[str, Scores], task: Task) -> Scores:
+    """Those of several labels as one: each by its name and its label's, and their means by name.
+
+    A mean is over the labels in which the metric is defined.
+
+    Args:
+        parts: By label; a label that nobody has is left out. Of a task of one label, by an empty
+            name.
+        task: Which has the labels.
+    """
+    if not task.labels:
+        return parts[""]
+    values: dict[str, float] = {}
+    undefined: dict[str, str] = {}
+    names = dict.fromkeys(n for one in parts.values() for n in (*one.values, *one.undefined))
+    for name in names:
+        found = [parts[label].values[name] for label in parts if name in parts[label].values]
+        if found:
+            values[name] = float(np.mean(found))
+        else:
+            undefined[name] = "it is undefined for every label"
+    for label in task.labels:
+        own = parts.get(label, Scores(values={}, undefined=dict.fromkeys(names, "no unit has it")))
+        values |= {f"{name}_{label}": value for name, value in own.values.items()}
+        undefined |= {f"{name}_{label}": reason for name, reason in own.undefined.items()}
+    return Scores(values=values, undefined=undefined)
 
 
 def official_scores(answers: Answers, task: Task) -> Scores:

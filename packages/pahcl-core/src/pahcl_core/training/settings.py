@@ -223,6 +223,8 @@ class FinetuneConfig(Stored, Shots):
         self.check_shots()
         if self.cycles_scored < 0:
             raise ValueError(f"cycles_scored must be at least 0, got {self.cycles_scored}")
+        if self.loss.balanced_sampling and self.definition.labels:
+            raise ValueError("loss.balanced_sampling is for tasks of one label")
         if self.recordings_per_unit < 1:
             raise ValueError(
                 f"recordings_per_unit must be at least 1, got {self.recordings_per_unit}"

@@ -32,7 +32,7 @@ from pahcl_core.training.windows import WindowSource
 def heads_of(config: EncoderConfig, task: Task, pooling: Pooling) -> nn.ModuleDict:
     """What sits on an encoder to tell a task, with random weights."""
     heads = nn.ModuleDict(
-        {"classifier": Classifier(config.width, len(task.classes), dropout=config.dropout)}
+        {"classifier": Classifier(config.width, len(task.outputs), dropout=config.dropout)}
     )
     if pooling != "vote":
         heads["pooling"] = InstancePooling(config.width, pooling)
@@ -122,6 +122,11 @@ def trained_model(path: Path, device: torch.device) -> TrainedModel:
         raise DataError(
             f"{path}: is an encoder, which was pretrained and tells nothing yet; teach it a task "
             f"first: pahcl finetune TASK --pretrained {path}"
+        )
+    if task.labels:
+        raise DataError(
+            f"{path}: tells several labels, {', '.join(task.labels)}; only models of one "
+            "label can be asked so far"
         )
     encoder = encoder_from(path, checkpoint, checkpoint.encoder_config)
     heads = heads_of(checkpoint.encoder_config, task, pooling)
