@@ -141,6 +141,10 @@ def test_a_probability_is_calibrated_and_said_as_validation_wants_it(collection,
     assert answer.calibrated == pytest.approx(expected)
     assert answer.said == "Present"  # however little probable
     assert answer.confidence == answer.calibrated["Present"]
+    strict, *_ = model_of(operating_point={**point, "threshold": 1.0})
+    (other,) = answers(strict, given, any_quality=True)
+    others = {name: p for name, p in other.probabilities.items() if name != "Present"}
+    assert other.said == max(others, key=others.get)  # however probable Present is
     plain, *_ = model_of()
     (uncalibrated,) = answers(plain, given, any_quality=True)
     assert uncalibrated.calibrated is None

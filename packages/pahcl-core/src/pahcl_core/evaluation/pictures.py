@@ -66,8 +66,9 @@ class PictureFolder:
                 name=one.path.name,
                 facts=[
                     answer.verdict,
-                    "no cycles, but windows" if rate is None else f"{rate:.0f} beats/min",
-                    f"{len(one.weights)} in {one.duration_s:.1f} s",
+                    "no cycles found" if rate is None else f"{rate:.0f} beats/min",
+                    f"{len(one.weights)} {'windows' if rate is None else 'cycles'} in "
+                    f"{one.duration_s:.1f} s",
                 ],
                 notice=NOTICE,
             )
