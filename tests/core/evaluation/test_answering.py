@@ -224,6 +224,22 @@ def test_cycles_come_from_beside_the_recording_or_from_its_sound(collection, mod
     )
 
 
+def test_what_cannot_be_segmented_is_shown_in_windows_and_said_to_be(tmp_path, model_of, rng):
+    """Of a rate at which no cycle can be found: windows of 1.024 s, each half a one later."""
+    path = write(tmp_path / "slow.wav", (0.1 * rng.normal(size=1500)).clip(-1, 1), rate=500)
+    model, *_ = model_of()
+
+    (answer,) = answers(model, given_recordings([path], MURMUR))
+
+    (heard,) = answer.recordings
+    assert heard.bounds_s[:, [0, -1]].tolist() == [
+        pytest.approx([0.512 * number, 0.512 * number + 1.024]) for number in range(4)
+    ]
+    assert (heard.source, heard.quality, heard.heart_rate_bpm) == ("windows", None, None)
+    assert "quality unknown, no cycles found, 4 windows used" in answer.lines()[1]
+    assert answer.as_dict()["recordings"][0]["cycles"][0]["onsets_s"] is None
+
+
 def test_a_folder_stands_for_all_recordings_in_it(collection):
     given = given_recordings([collection.root], MURMUR, by_name=True)
 
