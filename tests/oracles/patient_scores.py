@@ -67,6 +67,8 @@ def scores_from_file(path, split, positive, *, most_probable=True):
     found |= _areas(classes, labels, table, positive)
     if "Abnormal" in classes:
         found["cost"] = _cost(labels == "Abnormal", said == "Abnormal")
+    if classes == ["Absent", "Present", "Unknown"]:
+        found["auroc_present_absent"] = _present_absent(labels, table)
     return found
 
 
@@ -92,6 +94,14 @@ def _areas(classes, labels, table, positive):
         defined = [areas[position] for areas in by_class.values() if areas[position] is not None]
         found[area] = sum(defined) / len(defined) if defined else None
     return found
+
+
+def _present_absent(labels, table):
+    """Of the patients who are one or the other, by how probable the one is if it is either."""
+    either = labels != "Unknown"
+    true = labels[either] == "Present"
+    scores = np.array([p / (a + p) for a, p, _ in table[either].tolist()])
+    return _auroc(true, scores) if true.any() and not true.all() else None
 
 
 def _auroc(true, scores):

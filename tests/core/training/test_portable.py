@@ -47,7 +47,7 @@ def checkpoint_of(name="cnn_mamba", pooling="attention") -> Checkpoint:
         heads=heads,
         epoch=4,
         step=120,
-        task=replace(TASKS["circor_murmur"], name="né ailleurs"),
+        task=replace(TASKS["circor_murmur"], name="ailleurs", description="né ailleurs"),
         pooling=pooling,
         persons=("circor:1", "circor:2"),
         provenance="synthetic",
