@@ -88,10 +88,10 @@ def effective_rank(points: Points) -> float | None:
     """
     unit = directions(points)
     centred = unit - unit.mean(axis=0)
-    variances = np.maximum(np.linalg.eigvalsh(centred.T @ centred / len(points)), 0)
-    if variances.sum() < _ONE_POINT:
+    # Not as roots of eigenvalues, which are 1e-8 where they should be 0, and there may be many.
+    singular = np.linalg.svd(centred, compute_uv=False)
+    if np.square(singular).sum() < _ONE_POINT * len(points):
         return None
-    singular = np.sqrt(variances)
     share = singular[singular > 0] / singular.sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
