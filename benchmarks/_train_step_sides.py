@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pahcl_core.training import pretraining
+from pahcl_core.training.anchor import Anchor
 from pahcl_core.training.draws import Draw
 from pahcl_core.training.optimisation import Optimiser
 from pahcl_core.training.prediction import Prediction
@@ -21,7 +22,7 @@ from pahcl_core.training.windows import Windows
 
 SEED = 42
 STEP, RESIDENT = "the step", "resident batch"
-GATHER, CLEAN, FORWARD = "gather, augment", "what is to be predicted", "forwards"
+GATHER, CLEAN, FORWARD = "gather, augment", "what is to be told", "forwards"
 BACKWARD, OPTIMISER, REST = "backwards", "optimiser", "logging and the loop"
 PARTS = (GATHER, CLEAN, FORWARD, BACKWARD, OPTIMISER, REST)
 P = ParamSpec("P")
@@ -99,6 +100,7 @@ class Parts:
             (pretraining, "pairs_of", GATHER),
             (Pretraining, "_hidden", GATHER),
             (Prediction, "targets", CLEAN),
+            (Anchor, "targets", CLEAN),
             (Pretraining, "loss", FORWARD),
             (Resident, "loss", FORWARD),
             (Tensor, "backward", BACKWARD),
@@ -129,12 +131,17 @@ class Resident:
         self._person = torch.from_numpy(learner.person[cycles]).to(learner.device)
         self._hidden: list[Tensor] = []
         self._targets: list[Windows] = []
+        self._held: list[Windows] = []
         if learner.prediction is not None:
             index = torch.from_numpy(cycles).to(learner.device)
             self._hidden = [learner.prediction.hidden(index, Draw(SEED, 1, n)) for n in range(2)]
             made = [learner.prediction.targets(view) for view in self._views]
             self._targets = [Windows(target, bounds) for target in made]
             learner.prediction.targets = lambda clean: clean.samples  # made once, above
+        if learner.anchor is not None:
+            made = [learner.anchor.targets(view) for view in self._views]
+            self._held = [Windows(target, bounds) for target in made]
+            learner.anchor.targets = lambda clean: clean.samples
         self._descent = Optimiser(
             learner.encoder,
             learner.heads,
@@ -164,8 +171,11 @@ class Resident:
         loss = torch.zeros((), device=learner.device)
         if objective.is_contrastive:
             loss = learner.objective(*embedded, self._person[rows]).total
-        if learner.prediction is None:
-            return loss
-        clean = [Windows(one.samples[rows], one.bounds[rows]) for one in self._targets]
-        predicted = learner.prediction(embedded, hidden, clean).mean()
-        return loss + objective.prediction_weight * predicted
+        if learner.prediction is not None:
+            clean = [Windows(one.samples[rows], one.bounds[rows]) for one in self._targets]
+            predicted = learner.prediction(embedded, hidden, clean).mean()
+            loss = loss + objective.prediction_weight * predicted
+        if learner.anchor is not None:
+            clean = [Windows(one.samples[rows], one.bounds[rows]) for one in self._held]
+            loss = loss + objective.anchor_weight * learner.anchor(embedded, clean).mean()
+        return loss

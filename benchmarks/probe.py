@@ -4,11 +4,11 @@
         [--output DIR] [--json]
 
 For each seed an encoder is pretrained on all recordings of the three collections, without a label,
-and compared with the one it began as: both frozen, a logistic regression on the mean embedding of
-each recording, five folds by person (`pahcl_core.training.probe`). Whom a regression is tested on
-the encoder has heard, and so has not been told anything about: no label was used. The figure is the
-mean over seeds of the difference in macro AUROC; its interval is over resamples of the persons, and
-p over seeds by Wilcoxon's test. The budget says that no task loses.
+and compared with the one it began as: both frozen, a logistic regression on mean and deviation of
+each recording's embeddings, five folds by person (`pahcl_core.training.probe`). Whom a regression
+is tested on the encoder has heard, and so has not been told anything about: no label was used. The
+figure is the mean over seeds of the difference in macro AUROC; its interval is over resamples of
+the persons, and p over seeds by Wilcoxon's test. The budget says that no task loses.
 
 A seed that `--output` holds already is not pretrained again.
 """

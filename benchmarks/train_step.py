@@ -6,7 +6,7 @@
 One side is the training loop itself on synthetic patients, with a journal: gather, augment,
 forwards, backwards, optimiser, logging. The other has the same encoder, projections, loss and
 optimiser, and a batch of random sound of the same shape that lies on the device, with what is
-hidden and what is to be predicted, if anything is. On a CPU they take turns step by step, on a GPU
+hidden and what is to be told, if anything is. On a CPU they take turns step by step, on a GPU
 block by block, since it is given work ahead. A block is as many steps as there are between two
 reports, and has one set of histograms, of which only the share counts that a run has by default.
 Validation and checkpoints are no part of a step.

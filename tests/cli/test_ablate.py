@@ -11,7 +11,7 @@ from support.cli_process import run, start
 SHARP = "objective.temperature=0.02"
 CONTRASTIVE = (
     "--set", "objective.cycle_weight=1", "--set", "objective.substructure_weight=0.5",
-    "--set", "objective.prediction_weight=0",
+    "--set", "objective.prediction_weight=0", "--set", "objective.anchor_weight=0",
 )  # fmt: skip
 
 

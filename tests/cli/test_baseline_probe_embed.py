@@ -158,7 +158,7 @@ def test_embed_writes_rows_and_draws_them(cli, model, people, outputs, tmp_path)
     assert result.exit_code == 0, result.output
     with np.load(out, allow_pickle=False) as archive:
         rows = archive["embedding"]
-    assert f"{out}: {len(rows)} recordings, 16 numbers each" in result.output
+    assert f"{out}: {len(rows)} recordings, 64 numbers each" in result.output
     assert picture.read_bytes()[1:4] == b"PNG"
 
 

@@ -66,8 +66,11 @@ def training(ranks, work):
     for part in (learner.encoder, learner.heads):
         part.double()
     learner.source._samples = learner.source._samples.double()
-    if isinstance(config, PretrainConfig) and learner.momentum is not None:
-        learner.momentum.double()
+    if isinstance(config, PretrainConfig):
+        held = learner.anchor and learner.anchor._copy[0]
+        for part in (learner.momentum, learner.prediction, held):
+            if part is not None:
+                part.double()
     tracker = Remembers()
     own = directory / f"rank_{ranks.rank}"
     own.mkdir()

@@ -56,7 +56,7 @@ def cohort(config):
     return read_cohort(frozen.reading(config.as_finetune), lambda items, total: items)
 
 
-def test_a_recording_is_the_mean_embedding_of_its_cycles(config, cohort):
+def test_a_recording_is_mean_and_deviation_of_its_cycles(config, cohort):
     """One by one through the encoder; these recordings have few enough for all to count."""
     frozen = load_frozen(config)
     heard, rows = frozen.embed(cohort)
@@ -69,7 +69,8 @@ def test_a_recording_is_the_mean_embedding_of_its_cycles(config, cohort):
         own = np.flatnonzero(cohort.cycles.recording == heard[place])
         with torch.no_grad():
             alone = [encoder(*source[own[i : i + 1]]).cycle[0].numpy() for i in range(len(own))]
-        np.testing.assert_allclose(rows[place], np.mean(alone, axis=0), atol=1e-5)
+        told = np.concatenate([np.mean(alone, axis=0), np.std(alone, axis=0)])
+        np.testing.assert_allclose(rows[place], told, atol=1e-5)
 
 
 def test_nothing_is_embedded_twice(config, cohort, monkeypatch):

@@ -23,14 +23,25 @@ def test_there_is_one_for_each_question():
     ]  # fmt: skip
 
 
-def test_levels_are_three_weights(base_config):
+def test_levels_are_four_weights(base_config):
     """Whatever schedule the base has, since a loss alone has none."""
     base = base_config(objective=contrastive(cycle_starts=0.1, cycle_full=0.3))
 
     found = objectives(base, "levels")
 
-    weights = [(o.cycle_weight, o.substructure_weight, o.prediction_weight) for o in found]
-    assert weights == [(1, 0, 0), (0, 1, 0), (1, 0.5, 0), (0, 0, 1), (1, 0.5, 1)]
+    names = ("cycle_weight", "substructure_weight", "prediction_weight", "anchor_weight")
+    weights = {
+        value: tuple(getattr(o, name) for name in names)
+        for value, o in zip(axis_named("levels").values, found, strict=True)
+    }
+    assert weights == {
+        "cycle": (1, 0, 0, 0),
+        "substructure": (0, 1, 0, 0),
+        "both": (1, 0.5, 0, 0),
+        "prediction": (0, 0, 1, 0),
+        "anchored": (0, 0, 1, 1),
+        "all": (1, 0.5, 1, 1),
+    }
     assert {(o.cycle_starts, o.cycle_full) for o in found} == {(0, 0)}
 
 

@@ -16,6 +16,7 @@ from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.training.checkpoint import (
     Checkpoint,
     encoder_from,
+    export_checkpoint,
     load_checkpoint,
     load_fitting,
     save_checkpoint,
@@ -32,7 +33,7 @@ def checkpoint() -> Checkpoint:
         encoder_config=ENCODER,
         encoder=Encoder(ENCODER, sample_rate=SIGNAL.sample_rate).state_dict(),
         signal=SIGNAL,
-        heads={"classifier": {"linear.weight": torch.randn(3, 16)}},
+        heads={"classifier": {"linear.weight": torch.randn(3, 64)}},
         epoch=4,
         step=120,
         task=TASKS["circor_murmur"],
@@ -185,12 +186,26 @@ def test_a_flipped_bit_in_any_tensor_is_noticed(path):
             load_checkpoint(path)
 
 
-@pytest.mark.parametrize("content", [[1, 2], {"format": 2}, {"encoder": {}}, torch.zeros(2)])
+@pytest.mark.parametrize("content", [[1, 2], {"format": 3}, {"encoder": {}}, torch.zeros(2)])
 def test_another_format_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "model.pt")
 
     with pytest.raises(DataError, match=r"model.pt: not a checkpoint of this version of pahcl"):
         load_checkpoint(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.safetensors"])
+def test_a_model_of_an_earlier_version_is_refused(tmp_path, checkpoint, monkeypatch, name):
+    """Its encoder put phases together with one more layer; in either form."""
+    merge = {"merge.weight": torch.zeros(16, 64), "merge.bias": torch.zeros(16)}
+    earlier = replace(checkpoint, encoder={**checkpoint.encoder, **merge})
+    write = export_checkpoint if name.endswith("safetensors") else save_checkpoint
+    with monkeypatch.context() as then:
+        then.setattr("pahcl_core.training.checkpoint._FORMAT", 1)
+        write(tmp_path / name, earlier)
+
+    with pytest.raises(DataError, match=f"{name}: not a checkpoint of this.*an earlier one has to"):
+        load_checkpoint(tmp_path / name)
 
 
 @pytest.mark.parametrize("changes", [{"kind": ...}, {"encoder_config": ...}, {"persons": 3}])
@@ -245,7 +260,7 @@ def test_other_settings_are_refused_with_those_that_fit(path, encoder, signal, r
 
 def test_parameters_that_belie_their_settings_are_refused(path):
     content = torch.load(path, weights_only=True)
-    content["encoder"]["merge.weight"] = torch.zeros(3, 3)
+    content["encoder"]["norm.weight"] = torch.zeros(3)
     torch.save(content, path)
 
     with pytest.raises(DataError, match="its parameters do not fit its own settings"):

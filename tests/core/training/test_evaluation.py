@@ -40,8 +40,9 @@ def model(request) -> UnitClassifier:
 def make_model(kind) -> UnitClassifier:
     torch.manual_seed(0)
     config = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024, dropout=0.5)
-    classifier = Classifier(16, 3, dropout=0.5)
-    pooling = None if kind == "vote" else InstancePooling(16, kind)
+    size = config.embedding_size
+    classifier = Classifier(size, 3, dropout=0.5)
+    pooling = None if kind == "vote" else InstancePooling(size, kind)
     with torch.no_grad():
         classifier.linear.weight.mul_(20)  # so that cycles differ clearly
         for part in () if pooling is None else pooling.modules():

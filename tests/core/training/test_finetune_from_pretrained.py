@@ -71,8 +71,8 @@ def test_without_one_it_starts_from_chance(pretrained, finetune_config, silent):
     small = OptimiserConfig(lr=1e-6, weight_decay=0.0)
     result = finetune(finetune_config(optimiser=small, seed=1), tracker=silent)
 
-    before = load_checkpoint(pretrained).encoder["merge.weight"]
-    after = load_checkpoint(result.directory / "best_model.pt").encoder["merge.weight"]
+    before = load_checkpoint(pretrained).encoder["front_end.third.weight"]
+    after = load_checkpoint(result.directory / "best_model.pt").encoder["front_end.third.weight"]
     assert not torch.allclose(after, before, atol=1e-2)
 
 

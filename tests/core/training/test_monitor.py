@@ -179,7 +179,7 @@ def test_a_task_of_another_collection_is_refused(pretrain_config):
         (contrastive(substructures=2), ["part 1 of 2", "part 2 of 2"]),
     ],
 )
-def test_what_collapsed_is_named_and_said_once(learner, caplog, objective, names):
+def test_what_collapsed_is_named_and_said_once(learner, caplog, mocker, objective, names):
     """Projections that are all one point, then an encoder that is, too, then one that is not."""
     one = learner(objective=objective)
     weights = {name: tensor.clone() for name, tensor in one.heads.state_dict().items()}
@@ -199,8 +199,13 @@ def test_what_collapsed_is_named_and_said_once(learner, caplog, objective, names
     with torch.no_grad():
         one.heads["cycle"].out.weight.zero_()
     assert warnings() == (len(names) + 1.0, ["collapse: the cycle projections are one point"])
-    with torch.no_grad():
-        one.encoder.merge.weight.zero_()
+    forward = one.encoder.forward
+
+    def of_one_cycle(*args, **options):
+        made = forward(*args, **options)
+        return made._replace(cycle=made.cycle[:1].expand_as(made.cycle))
+
+    mocker.patch.object(one.encoder, "forward", of_one_cycle)
     assert warnings() == (len(names) + 2.0, ["collapse: the cycle embeddings are one point"])
     assert warnings() == (len(names) + 2.0, [])
     one.heads.load_state_dict(weights)
@@ -232,7 +237,7 @@ def test_what_has_no_rank_is_left_out(learner):
     """Where all is one point there is none, and 0 would be a figure."""
     one = learner(monitor=MURMUR)
     with torch.no_grad():
-        one.encoder.merge.weight.zero_()
+        one.encoder.norm.weight.zero_()
 
     scores = one.validate()
 
@@ -244,7 +249,7 @@ def test_what_has_no_rank_is_left_out(learner):
 def test_no_number_leaves_the_loss_to_say_so(learner):
     one = learner(monitor=MURMUR)
     with torch.no_grad():
-        one.encoder.merge.bias.fill_(torch.nan)
+        one.encoder.norm.bias.fill_(torch.nan)
 
     scores = one.validate()
 
@@ -255,7 +260,7 @@ def test_no_number_leaves_the_loss_to_say_so(learner):
 def test_neighbours_that_are_no_numbers_say_nothing(learner, mocker):
     one = learner(monitor=MURMUR)
     mocker.patch.object(
-        one, "_cycle_embeddings", lambda batch: torch.full((len(batch), 16), torch.nan)
+        one, "_cycle_embeddings", lambda batch: torch.full((len(batch), 64), torch.nan)
     )
 
     scores = one.validate()

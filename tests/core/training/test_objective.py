@@ -156,13 +156,13 @@ def test_equal_parts_are_what_is_told_apart(num_parts):
     """The phases have no say then; where a part is missing in a view, it is left out."""
     torch.manual_seed(0)
     config = contrastive(substructures=num_parts, projection_size=8, temperature=0.3)
-    objective = Objective(config, width=16).double()
+    objective = Objective(config, ENCODER).double()
     views = []
     for seed in range(2):
         rng = np.random.default_rng(seed)
         cycle, phases, parts = (
             torch.tensor(rng.normal(size=shape))
-            for shape in ((5, 16), (5, 4, 16), (5, num_parts, 16))
+            for shape in ((5, 64), (5, 4, 16), (5, num_parts, 16))
         )
         valid = torch.tensor(rng.random((5, num_parts)) < 0.8)
         no_phases = torch.zeros(5, 4, dtype=torch.bool)
@@ -208,8 +208,10 @@ def test_what_has_no_weight_is_looked_at_as_it_is(cycle_weight, substructure_wei
         substructure_weight=substructure_weight,
         substructures=num_parts or "physiology",
     )
-    objective = Objective(config, width=16)
-    cycle, phases, parts = torch.randn(5, 16), torch.randn(5, 4, 16), torch.randn(5, num_parts, 16)
+    objective = Objective(config, ENCODER)
+    cycle, phases, parts = (
+        torch.randn(shape) for shape in ((5, 64), (5, 4, 16), (5, num_parts, 16))
+    )
     there = torch.ones(5, 4, dtype=torch.bool)
     embeddings = Embeddings(
         cycle, phases, there, parts, there[:, :num_parts], torch.zeros(5, 0, 16)

@@ -36,8 +36,8 @@ def checkpoint_of(name="cnn_mamba", pooling="attention") -> Checkpoint:
         state_size=4 if name.endswith("mamba") else 0,
     )
     heads = {
-        "classifier": Classifier(16, 3, dropout=0.1).state_dict(),
-        "pooling": InstancePooling(16, pooling).state_dict(),
+        "classifier": Classifier(64, 3, dropout=0.1).state_dict(),
+        "pooling": InstancePooling(64, pooling).state_dict(),
     }
     return Checkpoint(
         kind="finetune",
@@ -100,7 +100,7 @@ def test_another_library_reads_the_numbers_and_what_they_are(path):
     header = json.loads(content[8 : 8 + length])
     told = json.loads(header.pop("__metadata__")["pahcl"])
     begin, end = header["heads.classifier.linear.weight"]["data_offsets"]
-    weight = np.frombuffer(content[8 + length :][begin:end], "<f4").reshape(3, 16)
+    weight = np.frombuffer(content[8 + length :][begin:end], "<f4").reshape(3, 64)
 
     assert np.array_equal(
         weight, load_checkpoint(path).heads["classifier"]["linear.weight"].numpy()

@@ -37,7 +37,7 @@ def prediction(source):
     def make(share=0.3, seconds=0.128) -> Prediction:
         torch.manual_seed(0)
         cycles = np.arange(96)
-        return Prediction(source, cycles, width=16, hidden_share=share, hidden_s=seconds)
+        return Prediction(source, cycles, ENCODER, hidden_share=share, hidden_s=seconds)
 
     return make
 
@@ -168,7 +168,7 @@ def test_a_window_of_one_token_is_refused(make_cohort):
     )
 
     with pytest.raises(SettingError, match=r"32 samples is too short.*window_s must be at least"):
-        Prediction(source, np.arange(96), width=16, hidden_share=0.3, hidden_s=0.1)
+        Prediction(source, np.arange(96), ENCODER, hidden_share=0.3, hidden_s=0.1)
 
 
 def test_the_loss_is_what_loops_make_of_it(learner):

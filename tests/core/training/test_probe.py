@@ -1,5 +1,7 @@
 """The linear probe: everyone is scored once, by people they are not among."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -97,7 +99,16 @@ def test_a_class_of_fewer_persons_than_folds_is_refused(make_cohort):
         linear_probe(np.arange(24), np.zeros((24, 2)), cohort, MURMUR, seed=0)
 
 
-def test_a_recording_is_the_mean_of_its_cycles(cohort):
+def test_a_recording_is_mean_and_deviation_of_its_cycles(make_cohort):
+    """Of a single cycle there is nothing to deviate."""
+    cohort = make_cohort()
+    kept = np.delete(np.arange(96), [13, 14, 15])  # of the fourth recording one is left
+    cycles = replace(
+        cohort.cycles,
+        recording=cohort.cycles.recording[kept],
+        bounds=cohort.cycles.bounds[kept],
+    )
+    cohort = replace(cohort, cycles=cycles)
     config = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024)
     torch.manual_seed(0)
     encoder = Encoder(config, sample_rate=500).train()
@@ -107,7 +118,14 @@ def test_a_recording_is_the_mean_of_its_cycles(cohort):
 
     recordings, rows = recording_embeddings(encoder, source, cohort)
 
-    assert recordings.tolist() == list(range(60))
-    with torch.no_grad():
-        cycles = encoder.eval()(*source[np.arange(8, 12)]).cycle.double().numpy()
-    np.testing.assert_allclose(rows[2], cycles.mean(axis=0), rtol=1e-5, atol=1e-7)
+    assert recordings.tolist() == list(range(24))
+    assert rows.shape == (24, 2 * 4 * 16)
+    for place, own in ((2, [8, 9, 10, 11]), (3, [12]), (4, [13, 14, 15, 16])):
+        with torch.no_grad():
+            told = encoder.eval()(*source[np.array(own)]).cycle.double().tolist()
+        for column, numbers in enumerate(zip(*told, strict=True)):
+            mean = sum(numbers) / len(own)
+            deviation = (sum((one - mean) ** 2 for one in numbers) / len(own)) ** 0.5
+            assert rows[place, column] == pytest.approx(mean, abs=1e-6)
+            assert rows[place, 64 + column] == pytest.approx(deviation, abs=1e-6)
+    assert (rows[3, 64:] == 0).all()

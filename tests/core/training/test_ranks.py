@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.ranks import ALONE, Ranks
 from support.rank_process import start_ranks
 from support.rank_work import BATCHES, everything
@@ -34,6 +35,7 @@ def works(finetune_config, pretrain_config, make_cohort, make_cohorts, tmp_path_
         for name, settings, people in [
             ("pretrain", config, cohorts),
             ("queue", replace(config, objective=queue), cohorts),
+            ("default", replace(config, objective=ObjectiveConfig()), cohorts),
             ("finetune", finetune_config(**alike, pooling="attention"), cohort),
             ("vote", finetune_config(**alike, pooling="vote"), cohort),
         ]
@@ -83,7 +85,7 @@ def test_layers_and_negatives_are_those_of_the_whole_batch(several, one, step):
 
 def test_random_generators_stay_in_step(several, one):
     """So that a run may go on with another number of ranks."""
-    for part in ("layers", "pretrain", "finetune", "vote"):
+    for part in ("layers", "pretrain", "default", "finetune", "vote"):
         for rank in several:
             assert torch.equal(rank[part]["random"], one[part]["random"])
 
@@ -96,7 +98,7 @@ def test_gathered_rows_are_in_the_order_of_the_batch(several):
         assert nothing.shape == (5, 0, 3)
 
 
-@pytest.mark.parametrize("kind", ["pretrain", "queue", "finetune", "vote"])
+@pytest.mark.parametrize("kind", ["pretrain", "queue", "default", "finetune", "vote"])
 def test_a_training_is_that_of_one_process(several, one, kind):
     """Every value reported, the best epoch, and the weights at the end, on each rank."""
     wanted = one[kind]
@@ -123,7 +125,7 @@ def test_the_first_rank_alone_writes(works, several):
 
 
 def test_all_ranks_hold_the_same_bits(several):
-    for kind in ("pretrain", "finetune", "vote"):
+    for kind in ("pretrain", "default", "finetune", "vote"):
         for rank in several[1:]:
             for name, value in several[0][kind]["encoder"].items():
                 assert torch.equal(rank[kind]["encoder"][name], value), name

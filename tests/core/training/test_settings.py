@@ -80,8 +80,14 @@ def pretrain_settings(**changes) -> PretrainConfig:
         (ObjectiveConfig, {"substructure_weight": -1.0}, "must be at least 0"),
         (
             ObjectiveConfig,
+            {"prediction_weight": 0.0, "anchor_weight": 0.0},
+            "cycle_weight, substructure_weight, prediction_weight and anchor_weight must not all",
+        ),
+        (ObjectiveConfig, {"anchor_weight": -0.5}, "and anchor_weight must be at least 0"),
+        (
+            ObjectiveConfig,
             {"prediction_weight": 0.0},
-            "cycle_weight, substructure_weight and prediction_weight must not all be 0",
+            "anchor_weight alone would teach.*substructure_weight or prediction_weight must be ab",
         ),
     ],
 )

@@ -31,14 +31,14 @@ class Frozen:
 
     def embed(
         self, cohort: Cohort
-    ) -> tuple[Int64[np.ndarray, "recordings"], Float64[np.ndarray, "recordings width"]]:
-        """Which recordings have cycles, ascending, and the mean embedding of each."""
+    ) -> tuple[Int64[np.ndarray, "recordings"], Float64[np.ndarray, "recordings figures"]]:
+        """Which recordings have cycles, ascending, and a row of `recording_embeddings` of each."""
         heard = np.unique(cohort.cycles.recording)
         weights = hashlib.sha256(self.path.read_bytes()).hexdigest()
         key = (content_of(cohort.cycles), "embedding", weights)
         return heard, remembered(key, lambda: self._embedded(cohort))
 
-    def _embedded(self, cohort: Cohort) -> Float64[np.ndarray, "recordings width"]:
+    def _embedded(self, cohort: Cohort) -> Float64[np.ndarray, "recordings figures"]:
         config, device = self.checkpoint.encoder_config, resolve_device("auto")
         encoder = encoder_from(self.path, self.checkpoint, config).to(device)
         source = WindowSource.seen_by(config, cohort.cycles, self.checkpoint.signal, device)

@@ -4,8 +4,8 @@ Letters for shapes: B batch, N samples, T tokens, D width.
 
 A tensor travels top to bottom: a front-end turns samples into tokens, `SAMPLES_PER_TOKEN` samples
 each; blocks let tokens see one another; the tokens of each phase are pooled; the four results side
-by side become the embedding. What encoders differ in is the entry of their name in `_PARTS`; the
-rest they share.
+by side are the embedding. What encoders differ in is the entry of their name in `_PARTS`; the rest
+they share.
 
 What is unusual: phases are pooled apart, because what tells a murmur from none is *where in the
 cycle* the energy lies. On 190 patients of CirCor, with everything else equal, one average over
@@ -19,11 +19,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pahcl_core.models.convnext import ConvNeXtBlock
 from pahcl_core.models.front_end import FrontEnd, LogEnergies
-from pahcl_core.models.pooling import AttentiveStatistics, Mean, by_phase, equal_spans
+from pahcl_core.models.pooling import NUM_PHASES, AttentiveStatistics, Mean, by_phase, equal_spans
 from pahcl_core.models.resnet import ResNet34
 from pahcl_core.models.sinc import SincBands
 from pahcl_core.models.sizes import DEFAULT, DEFAULT_NAME, SIZES, EncoderName, Size
@@ -45,7 +44,7 @@ class EncoderConfig:
     network. `cnn`: the front-end again, then convolutional blocks."""
 
     width: int = DEFAULT.width
-    """Channels of a token, and the size of an embedding."""
+    """Channels of a token; an embedding has as many for each phase that is pooled apart."""
 
     num_blocks: int = DEFAULT.num_blocks
     """Blocks after the front-end, pairs of them in `sinc_mamba`; 0 for `resnet34_1d`, whose are
@@ -86,6 +85,11 @@ class EncoderConfig:
         if self.window_s <= 0:
             raise ValueError(f"window_s must be positive, got {self.window_s}")
 
+    @property
+    def embedding_size(self) -> int:
+        """How many numbers the embedding of a cycle has."""
+        return self.width * (NUM_PHASES if self.pool == "phases" else 1)
+
 
 def encoder_config(
     name: EncoderName,
@@ -99,7 +103,10 @@ def encoder_config(
 class Embeddings(NamedTuple):
     """What an encoder makes of a batch of windows."""
 
-    cycle: Float[Tensor, "batch width"]
+    cycle: Float[Tensor, "batch embedding"]
+    """`EncoderConfig.embedding_size` numbers: of the phases in turn, the whole cycle standing in
+    for those that nothing is known of."""
+
     phases: Float[Tensor, "batch phases width"]
     """Of S1, systole, S2, diastole; zero where a phase is unknown or no token is centred in it."""
 
@@ -199,8 +206,6 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(config.width)
         self.pooling = pooling
-        parts = 4 if config.pool == "phases" else 1
-        self.merge = nn.Linear(parts * config.width, config.width)
 
     def forward(
         self,
@@ -233,8 +238,7 @@ class Encoder(nn.Module):
         found = by_phase(self.pooling, tokens, bounds)
         pooled = found.whole if self.config.pool == "cycle" else found.filled
         parts, part_valid = self._equal_parts(tokens, bounds, num_parts)
-        cycle = F.gelu(self.merge(pooled.flatten(1)))
-        return Embeddings(cycle, found.phases, found.valid, parts, part_valid, tokens)
+        return Embeddings(pooled.flatten(1), found.phases, found.valid, parts, part_valid, tokens)
 
     def _equal_parts(
         self,

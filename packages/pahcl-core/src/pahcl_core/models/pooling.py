@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from pahcl_core.models.front_end import SAMPLES_PER_TOKEN
 
+NUM_PHASES = 4
+"""S1, systole, S2, diastole."""
+
 _LEAST_VARIANCE = 1e-6
 
 

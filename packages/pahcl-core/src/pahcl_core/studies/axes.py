@@ -29,12 +29,15 @@ class Axis:
         )
 
 
-def _weights(cycle: float, substructure: float, prediction: float) -> tuple[str, ...]:
-    """Of the three losses, the same from beginning to end."""
+def _weights(
+    cycle: float, substructure: float, prediction: float, anchor: float
+) -> tuple[str, ...]:
+    """Of the four losses, the same from beginning to end."""
     return (
         f"objective.cycle_weight={cycle}",
         f"objective.substructure_weight={substructure}",
         f"objective.prediction_weight={prediction}",
+        f"objective.anchor_weight={anchor}",
         "objective.cycle_starts=0",
         "objective.cycle_full=0",
     )
@@ -49,13 +52,14 @@ AXES: Mapping[str, Axis] = {
     for axis in (
         Axis(
             name="levels",
-            question="Which losses: of cycles, of what is within them, of masked prediction?",
+            question="Which losses: of cycles, of what is in them, of prediction, of the anchor?",
             values={
-                "cycle": _weights(1, 0, 0),
-                "substructure": _weights(0, 1, 0),
-                "both": _weights(1, 0.5, 0),
-                "prediction": _weights(0, 0, 1),
-                "all": _weights(1, 0.5, 1),
+                "cycle": _weights(1, 0, 0, 0),
+                "substructure": _weights(0, 1, 0, 0),
+                "both": _weights(1, 0.5, 0, 0),
+                "prediction": _weights(0, 0, 1, 0),
+                "anchored": _weights(0, 0, 1, 1),
+                "all": _weights(1, 0.5, 1, 1),
             },
         ),
         Axis(
@@ -143,6 +147,7 @@ def refuse_idle(configs: Sequence[tuple[Variant, PretrainConfig]]) -> None:
 
 
 def _off(objective: ObjectiveConfig) -> Iterator[str]:
+    """Weights that are 0 and leave other settings idle; the anchor's leaves none."""
     for name in ("cycle_weight", "substructure_weight", "prediction_weight"):
         if getattr(objective, name) == 0:
             yield name

@@ -27,7 +27,7 @@ from pahcl_core.training.run_directory import write_atomically
 from pahcl_core.training.settings import Pooling
 from pahcl_core.training.shipped import model_file
 
-_FORMAT = 1
+_FORMAT = 2
 # What a file that is something else, or damaged, makes zipfile and torch.load raise.
 _UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
@@ -129,12 +129,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         path: A file, or whatever else `model_file` knows.
 
     Raises:
-        DataError: If there is none, it is damaged, or it is something else.
+        DataError: If there is none, it is damaged, of another version, or something else.
     """
     path = model_file(path)
     content = read_portable(path) if is_portable(path) else read_content(path)
     if content.get("format") != _FORMAT:
-        raise DataError(f"{path}: not a checkpoint of this version of pahcl")
+        raise DataError(
+            f"{path}: not a checkpoint of this version of pahcl; a model of an earlier one has to "
+            "be trained again"
+        )
     try:
         return _checkpoint(content, source=str(path))
     except (KeyError, TypeError) as error:

@@ -2,7 +2,7 @@
 
 A NumPy archive, one row to a recording or to a cycle, which loads without unpickling anything:
 
-    embedding        float32, rows and width
+    embedding        float32, rows and the numbers of an embedding
     recording        path of the WAV file in the collection's folder
     recording_id, subject_id, person_id, location
     start_s, stop_s  in seconds from the recording's beginning
@@ -127,7 +127,7 @@ def embed(config: EmbedConfig, *, progress: Progress = lambda items, total: item
 
 def embed_cycles(
     encoder: Encoder, source: WindowSource, index: Int64[np.ndarray, "cycles"]
-) -> Float32[np.ndarray, "cycles width"]:
+) -> Float32[np.ndarray, "cycles embedding"]:
     """The embeddings of these cycles, as they are; leaves the encoder in evaluation mode."""
     encoder.eval()
     with torch.no_grad():
@@ -161,7 +161,7 @@ def write_embeddings(path: Path, embedded: Embedded) -> None:
 
 
 def _by_cycle(
-    rows: Float32[np.ndarray, "cycles width"], cycles: CycleSet, collection: Collection
+    rows: Float32[np.ndarray, "cycles embedding"], cycles: CycleSet, collection: Collection
 ) -> dict[str, Shaped[np.ndarray, "cycles ..."]]:
     ends = cycles.bounds[:, [0, -1]] - cycles.offsets[cycles.recording, None]
     start_s, stop_s = (ends / cycles.sample_rate).T
@@ -175,7 +175,7 @@ def _by_cycle(
 
 
 def _by_recording(
-    rows: Float32[np.ndarray, "cycles width"], cycles: CycleSet, collection: Collection
+    rows: Float32[np.ndarray, "cycles embedding"], cycles: CycleSet, collection: Collection
 ) -> dict[str, Shaped[np.ndarray, "recordings ..."]]:
     number, means = mean_by(cycles.recording, rows.astype(np.float64))
     length = np.diff(cycles.offsets)[number]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pahcl_core.losses.hierarchical import HierarchicalLoss, hierarchical_loss
 from pahcl_core.losses.momentum_contrast import Projections
-from pahcl_core.models.encoder import Embeddings
+from pahcl_core.models.encoder import Embeddings, EncoderConfig
 from pahcl_core.models.heads import Projection
 
 
@@ -16,10 +16,12 @@ from pahcl_core.models.heads import Projection
 class ObjectiveConfig:
     """What pretraining minimises.
 
-    `cycle_weight · L_cycle + substructure_weight · L_sub + prediction_weight · L_prediction`.
+    `cycle_weight · L_cycle + substructure_weight · L_sub + prediction_weight · L_prediction +
+    anchor_weight · L_anchor`.
 
-    By default prediction alone: on 190 patients of CirCor what either contrastive loss adds made
-    murmurs harder to tell for a linear probe (docs/experiments.md). 1 and 0.5 are weights to try.
+    By default prediction and the anchor: on 190 patients of CirCor what either contrastive loss
+    adds made murmurs harder to tell for a linear probe (docs/experiments.md). 1 and 0.5 are weights
+    to try.
     """
 
     cycle_weight: float = 0.0
@@ -30,6 +32,9 @@ class ObjectiveConfig:
 
     prediction_weight: float = 1.0
     """Of masked prediction (`training.prediction`); 0 for none."""
+
+    anchor_weight: float = 1.0
+    """Of going on to tell what the encoder told as it began (`training.anchor`); 0 for not."""
 
     hidden_share: float = 0.3
     """Of the tokens, not shown to the encoder's blocks where there is something to predict."""
@@ -70,14 +75,21 @@ class ObjectiveConfig:
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise ValueError(f"temperature must be positive, got {self.temperature}")
-        weights = (self.cycle_weight, self.substructure_weight, self.prediction_weight)
-        if min(weights) < 0:
+        learnt = (self.cycle_weight, self.substructure_weight, self.prediction_weight)
+        if min(*learnt, self.anchor_weight) < 0:
             raise ValueError(
-                "cycle_weight, substructure_weight and prediction_weight must be at least 0"
+                "cycle_weight, substructure_weight, prediction_weight and anchor_weight must be at "
+                "least 0"
             )
-        if sum(weights) == 0:
+        if sum(learnt) + self.anchor_weight == 0:
             raise ValueError(
-                "cycle_weight, substructure_weight and prediction_weight must not all be 0"
+                "cycle_weight, substructure_weight, prediction_weight and anchor_weight must not "
+                "all be 0"
+            )
+        if sum(learnt) == 0:
+            raise ValueError(
+                "anchor_weight alone would teach an encoder nothing but what it tells already: "
+                "cycle_weight, substructure_weight or prediction_weight must be above 0"
             )
         if not 0 <= self.hidden_share < 1:
             raise ValueError(
@@ -127,20 +139,20 @@ class ObjectiveConfig:
 class Objective(nn.Module):
     """The hierarchical loss between two views of a batch of cycles."""
 
-    def __init__(self, config: ObjectiveConfig, *, width: int) -> None:
+    def __init__(self, config: ObjectiveConfig, encoder: EncoderConfig) -> None:
         """Make the projections.
 
         Args:
             config: What is weighed, and how.
-            width: Of the encoder's embeddings.
+            encoder: What makes the embeddings.
         """
         super().__init__()
         self.config = config
         self._substructure = "part" if config.num_equal_parts else "phase"
         self.heads = nn.ModuleDict(
             {
-                "cycle": Projection(width, config.projection_size),
-                self._substructure: Projection(width, config.projection_size),
+                "cycle": Projection(encoder.embedding_size, config.projection_size),
+                self._substructure: Projection(encoder.width, config.projection_size),
             }
         )
 

@@ -1,6 +1,6 @@
 """The portable form of a checkpoint: safetensors, which holds numbers and text and no code.
 
-The tensors have the dotted names of the tables that they are in, `encoder.merge.weight`. All else
+The tensors have the dotted names of the tables that they are in, `encoder.norm.weight`. All else
 is one JSON object under `pahcl` in the file's metadata, with a hash of the tensors: the format
 itself would not notice a flipped bit. Any library that reads safetensors reads the tensors.
 

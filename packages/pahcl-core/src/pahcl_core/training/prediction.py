@@ -34,7 +34,7 @@ from torch.nn import functional as F
 
 from pahcl_core.errors import SettingError
 from pahcl_core.models.band_energies import BandEnergies
-from pahcl_core.models.encoder import Embeddings
+from pahcl_core.models.encoder import Embeddings, EncoderConfig
 from pahcl_core.models.front_end import SAMPLES_PER_TOKEN
 from pahcl_core.models.pooling import by_phase, equal_spans, mean_between
 from pahcl_core.training.draws import Draw, Purpose, uniforms
@@ -58,8 +58,8 @@ class Prediction(nn.Module):
         self,
         source: WindowSource,
         cycles: Int64[np.ndarray, "cycles"],
+        encoder: EncoderConfig,
         *,
-        width: int,
         hidden_share: float,
         hidden_s: float,
     ) -> None:
@@ -68,7 +68,7 @@ class Prediction(nn.Module):
         Args:
             source: Where the sound is.
             cycles: What is trained on: it says how loud a band usually is, and how that varies.
-            width: Of the encoder's tokens and embeddings.
+            encoder: What makes tokens and embeddings.
             hidden_share: Of the tokens, to be hidden; a little less where stretches overlap.
             hidden_s: Length of a stretch, in seconds.
 
@@ -85,9 +85,11 @@ class Prediction(nn.Module):
             )
         self.heads = nn.ModuleDict(
             {
-                "bands": nn.Linear(width, NUM_BANDS),
-                "phase_bands": nn.Linear(width, _NUM_SPANS * NUM_BANDS),
-                "window_bands": nn.Linear(width, self._num_tokens // _TOKENS_TOGETHER * NUM_BANDS),
+                "bands": nn.Linear(encoder.width, NUM_BANDS),
+                "phase_bands": nn.Linear(encoder.embedding_size, _NUM_SPANS * NUM_BANDS),
+                "window_bands": nn.Linear(
+                    encoder.embedding_size, self._num_tokens // _TOKENS_TOGETHER * NUM_BANDS
+                ),
             }
         )
         self._energies = BandEnergies(

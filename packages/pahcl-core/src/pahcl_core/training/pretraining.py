@@ -1,10 +1,10 @@
 """The learner of pretraining: an encoder that tells cycles, and the phases in them, apart.
 
 An encoder predicts sound that it was not shown, of the cycle and of each phase in it
-(`training.prediction`). Beside it, or instead, two cycles of one recording, each changed at random,
-are drawn together, and away from the cycles of other people: cycle-level InfoNCE. The same goes for
-each of the four phases: substructure-level InfoNCE (`losses.hierarchical`). What is minimised is
-the weighted sum.
+(`training.prediction`), and goes on telling what it told as it began (`training.anchor`). Beside
+that, or instead, two cycles of one recording, each changed at random, are drawn together, and away
+from the cycles of other people: cycle-level InfoNCE. The same goes for each of the four phases:
+substructure-level InfoNCE (`losses.hierarchical`). What is minimised is the weighted sum.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pahcl_core.losses.hierarchical import HierarchicalLoss
 from pahcl_core.models.encoder import Embeddings, Encoder
+from pahcl_core.training.anchor import Anchor
 from pahcl_core.training.augmentation import view_of
 from pahcl_core.training.checkpoint import Checkpoint
 from pahcl_core.training.cohorts import Cohorts
@@ -44,17 +45,17 @@ class Losses(NamedTuple):
     cycle: Float[Tensor, ""] | None = None
     substructure: Float[Tensor, ""] | None = None
     prediction: Float[Tensor, ""] | None = None
+    anchor: Float[Tensor, ""] | None = None
 
     def logged(self) -> dict[str, Float[Tensor, ""]]:
         """Those there are, under the names they are tracked by."""
-        named = zip(
-            ("loss", "cycle_loss", "substructure_loss", "prediction_loss"), self, strict=True
-        )
+        names = ("loss", "cycle_loss", "substructure_loss", "prediction_loss", "anchor_loss")
+        named = zip(names, self, strict=True)
         return {name: term.detach() for name, term in named if term is not None}
 
 
 class Pretraining:
-    """An encoder, its projections and the loss between two views."""
+    """An encoder, what is told from it, and the losses of two views."""
 
     def __init__(
         self,
@@ -76,21 +77,27 @@ class Pretraining:
         self.mix = Mix(part=cohorts.collection, weights=weights) if config.weights else None
         self.source = WindowSource.seen_by(config.encoder, cohorts.cycles, config.signal, device)
         self.encoder = Encoder(config.encoder, sample_rate=config.signal.sample_rate).to(device)
+        self.anchor: Anchor | None = None
+        if config.objective.anchor_weight > 0:  # before the encoder is compiled: it is copied
+            self.anchor = Anchor(self.encoder, self.source, self.train_cycles).to(device)
         over_ranks(self.encoder, ranks)
         if config.machine.compile:
             compile_in_place(self.encoder, device)
-        self.objective = Objective(config.objective, width=config.encoder.width).to(device)
-        self.heads: nn.ModuleDict = self.objective.heads
+        self.objective = Objective(config.objective, config.encoder).to(device)
+        heads = dict(self.objective.heads.items())
         self.prediction: Prediction | None = None
         if config.objective.prediction_weight > 0:
             self.prediction = Prediction(
                 self.source,
                 self.train_cycles,
-                width=config.encoder.width,
+                config.encoder,
                 hidden_share=config.objective.hidden_share,
                 hidden_s=config.objective.hidden_s,
             ).to(device)
-            self.heads = nn.ModuleDict({**self.heads, **self.prediction.heads})
+            heads |= dict(self.prediction.heads.items())
+        if self.anchor is not None:
+            heads |= dict(self.anchor.heads.items())
+        self.heads = nn.ModuleDict(heads)
         self.momentum: MomentumContrast | None = None
         if config.objective.negatives == "queue" and config.objective.is_contrastive:
             self.momentum = MomentumContrast(self.encoder, self.objective).to(device)
@@ -235,13 +242,16 @@ class Pretraining:
         losses = Losses(torch.zeros((), device=self.device))
         if self.config.objective.is_contrastive:
             losses = self._contrast(windows, (first, second), person, epoch)
-        if self.prediction is None:
-            return losses
         clean = [view.clean for view in views]
-        by_cycle = self.ranks.gather(self.prediction(shares, hidden, clean))
-        predicted = by_cycle.mean()
-        total = losses.total + self.config.objective.prediction_weight * predicted
-        return losses._replace(total=total, prediction=predicted)
+        if self.prediction is not None:
+            predicted = self.ranks.gather(self.prediction(shares, hidden, clean)).mean()
+            total = losses.total + self.config.objective.prediction_weight * predicted
+            losses = losses._replace(total=total, prediction=predicted)
+        if self.anchor is not None:
+            held = self.ranks.gather(self.anchor(shares, clean)).mean()
+            total = losses.total + self.config.objective.anchor_weight * held
+            losses = losses._replace(total=total, anchor=held)
+        return losses
 
     def _contrast(
         self,

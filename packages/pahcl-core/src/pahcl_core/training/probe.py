@@ -1,9 +1,11 @@
 """Linear probe: what a frozen encoder's embeddings tell of a task, to a logistic regression.
 
-Every recording is one vector: the mean embedding of its cycles. Person by person, in folds, a
-regression is fitted on the recordings of most people and says what the others have; a patient
-follows from their recordings as the task has it (`data.tasks`). So everyone is scored once, by a
-regression that has not seen them, and how strongly it is regularised is chosen without them, too.
+Every recording is one vector: the mean of its cycles' embeddings, and beside it their standard
+deviation, since some hearts are told by how a beat differs from the next one. Person by person, in
+folds, a regression is fitted on the recordings of most people and says what the others have; a
+patient follows from their recordings as the task has it (`data.tasks`). So everyone is scored once,
+by a regression that has not seen them, and how strongly it is regularised is chosen without them,
+too.
 
 Source:
     Alain and Bengio, "Understanding intermediate layers using linear classifier probes", 2016,
@@ -36,8 +38,8 @@ _STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # scikit-learn's C; embeddings have a spre
 
 def recording_embeddings(
     encoder: Encoder, source: WindowSource, cohort: Cohort
-) -> tuple[Int64[np.ndarray, "recordings"], Float64[np.ndarray, "recordings width"]]:
-    """The mean embedding of each recording of a cohort that has cycles.
+) -> tuple[Int64[np.ndarray, "recordings"], Float64[np.ndarray, "recordings figures"]]:
+    """Mean and standard deviation of the embeddings of each recording of a cohort that has cycles.
 
     Args:
         encoder: Left in evaluation mode.
@@ -45,12 +47,16 @@ def recording_embeddings(
         cohort: Whose recordings.
 
     Returns:
-        Which recordings, as indices into those of the cohort's cycles, and their embeddings.
+        Which recordings, as indices into those of the cohort's cycles, and one row for each: the
+        mean of every number of an embedding, then its deviation, 0 for a recording of one cycle.
     """
     cycles = cohort.cycles
     index = spread_over(cycles, np.arange(len(cycles)), CYCLES_PER_RECORDING)
-    rows = embed_cycles(encoder, source, index)
-    return mean_by(cycles.recording[index], rows.astype(np.float64))
+    rows = embed_cycles(encoder, source, index).astype(np.float64)
+    recordings, mean = mean_by(cycles.recording[index], rows)
+    apart = rows - mean[np.searchsorted(recordings, cycles.recording[index])]
+    _, variance = mean_by(cycles.recording[index], apart**2)
+    return recordings, np.hstack([mean, np.sqrt(variance)])
 
 
 def linear_probe(

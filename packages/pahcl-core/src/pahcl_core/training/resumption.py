@@ -23,7 +23,7 @@ from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.run_directory import METRICS, STATE, resumed_directory, run_directory
 from pahcl_track import Run
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,11 +31,12 @@ from pahcl_core.training.windows import WindowSource
 
 def heads_of(config: EncoderConfig, task: Task, pooling: Pooling) -> nn.ModuleDict:
     """What sits on an encoder to tell a task, with random weights."""
+    size = config.embedding_size
     heads = nn.ModuleDict(
-        {"classifier": Classifier(config.width, len(task.outputs), dropout=config.dropout)}
+        {"classifier": Classifier(size, len(task.outputs), dropout=config.dropout)}
     )
     if pooling != "vote":
-        heads["pooling"] = InstancePooling(config.width, pooling)
+        heads["pooling"] = InstancePooling(size, pooling)
     return heads
 
 
