@@ -63,6 +63,15 @@ class UnitClassifier(nn.Module):
             embeddings = self.passes(self.encoder, windows)
         return self.ranks.gather(embeddings.cycle)
 
+    def embedded(
+        self, source: WindowSource, index: Int64[np.ndarray, "cycles"]
+    ) -> Float[Tensor, "cycles width"]:
+        """Embeddings of these cycles as they are; leaves the model in evaluation mode."""
+        self.eval()
+        with torch.no_grad():
+            batches = in_order(index, _BATCH_SIZE)
+            return torch.cat([self.embed(source[self.ranks.share(batch)]) for batch in batches])
+
     def forward(self, windows: Windows, bags: Bags | None = None) -> Tensor:
         """Logits of the whole batch's units; of its cycles where nothing is pooled."""
         embedding = self.embed(windows)
@@ -145,14 +154,8 @@ def predict(
     units = units_of(cycles, subjects)
     if per_recording:
         units = replace(units, cycles=spread_over(cycles, units.cycles, per_recording))
-    model.eval()
+    embedding = model.embedded(source, units.cycles)
     with torch.no_grad():
-        embedding = torch.cat(
-            [
-                model.embed(source[model.ranks.share(batch)])
-                for batch in in_order(units.cycles, _BATCH_SIZE)
-            ]
-        )
         alone = _probabilities(model.classifier(embedding), task)
         if model.pooling is None:
             return _voted(units, cycles, alone, task)

@@ -22,6 +22,7 @@ from pahcl_core.training.draws import Draw
 from pahcl_core.training.evaluation import Predictions, Scored, predict
 from pahcl_core.training.examples import CycleExamples, UnitExamples
 from pahcl_core.training.final_metrics import final_metrics
+from pahcl_core.training.head_start import CYCLES_PER_RECORDING, settle
 from pahcl_core.training.loop import Trained
 from pahcl_core.training.machine import EncoderPass, compile_in_place
 from pahcl_core.training.people import Cohort, num_known, training_ids
@@ -31,7 +32,7 @@ from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.trained_model import heads_of, with_heads
 from pahcl_core.training.units import UnitDraws, units_of
 from pahcl_core.training.versions import versions
-from pahcl_core.training.windows import WindowSource
+from pahcl_core.training.windows import WindowSource, spread_over
 
 
 class Finetuning:
@@ -64,6 +65,8 @@ class Finetuning:
         self.model = with_heads(self.encoder, self.heads, passes=self.passes, ranks=ranks)
         self.examples = self._examples()
         self.draws = self.examples.draws
+        if pretrained is not None and config.head_start:
+            self._settle()
         self.epoch = 0
         self.seen: list[_Seen] = []
 
@@ -93,6 +96,17 @@ class Finetuning:
             recordings_per_unit=config.recordings_per_unit,
         )
         return UnitExamples(draws, self.task, config.loss)
+
+    def _settle(self) -> None:
+        """Bring the classifier to where it tells the training examples best, as they are."""
+        index = spread_over(self.cycles, self.train_cycles, CYCLES_PER_RECORDING)
+        labels, bags = self.examples.lesson(index, self.device)
+        embedding = self.model.embedded(self.source, index)
+        if self.model.pooling is not None:
+            assert bags is not None, "units are put together somehow"
+            with torch.no_grad():
+                embedding = self.model.pooling(embedding, bags).units
+        settle(self.model.classifier.linear, embedding, labels, self.examples.loss)
 
     def begin_epoch(self, epoch: int) -> None:
         """Go into training mode for this epoch, and forget the scores before it."""

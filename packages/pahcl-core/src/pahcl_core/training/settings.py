@@ -178,6 +178,10 @@ class FinetuneConfig(Stored, Shots):
     """Checkpoint of `pretrain` (or of an earlier fine-tuning) whose encoder to start from: a file,
     a run, or `tiny`, the encoder that comes with the package."""
 
+    head_start: bool = True
+    """On a pretrained encoder, bring the classifier to where it tells the training examples best
+    before anything is trained together (`training.head_start`)."""
+
     linear_eval: bool = False
     """Leave the encoder as it is and train the classifier alone."""
 
