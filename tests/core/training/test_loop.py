@@ -291,7 +291,7 @@ def test_the_watcher_is_shown_the_batches_of_each_epoch(tmp_path, mocker):
     train(
         Learner([0.0, 0.0]),
         schedule=ScheduleConfig(epochs=2, batch_size=4, cycles_per_recording=3),
-        optimiser=OptimiserConfig(),
+        optimiser=OptimiserConfig(lr=1e-3),
         seed=0,
         directory=tmp_path,
         tracker=mocker.create_autospec(Tracker, instance=True),

@@ -134,7 +134,7 @@ def test_what_scales_the_loss_is_kept_and_gone_on_with():
         nn.init.ones_(layer.weight)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
     first = Optimiser(
-        weights[0], nn.Linear(1, 1), OptimiserConfig(), num_steps=4, scaler=scaler
+        weights[0], nn.Linear(1, 1), OptimiserConfig(lr=1e-3), num_steps=4, scaler=scaler
     )  # fmt: skip
 
     norms = first.step(weights[0].weight.sum() * torch.inf, 1)

@@ -209,7 +209,7 @@ def test_nothing_teaches_the_follower(learner):
     assert all(p.grad is None and not p.requires_grad for p in followers)
     assert not any(tensor.requires_grad for tensor in one.momentum.queue.buffers())
     assert all(p.grad is not None for p in one.encoder.parameters())
-    descent = Optimiser(one.encoder, one.heads, OptimiserConfig(), num_steps=4)
+    descent = Optimiser(one.encoder, one.heads, OptimiserConfig(lr=1e-3), num_steps=4)
     ours = {id(p) for group in descent._adamw.param_groups for p in group["params"]}
     assert not ours & {id(p) for p in followers}
 

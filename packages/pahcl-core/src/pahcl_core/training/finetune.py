@@ -100,7 +100,7 @@ def finetune(
             trained = train(
                 learner,
                 schedule=config.training,
-                optimiser=config.optimiser,
+                optimiser=config.optimiser.settled(learner.usual_rate),
                 seed=config.seed,
                 directory=directory,
                 tracker=tracker,

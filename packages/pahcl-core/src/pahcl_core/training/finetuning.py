@@ -34,6 +34,8 @@ from pahcl_core.training.units import UnitDraws, units_of
 from pahcl_core.training.versions import versions
 from pahcl_core.training.windows import WindowSource, spread_over
 
+_RATE, _RATE_AFTER_HEAD_START = 1e-3, 1e-4  # docs/experiments.md
+
 
 class Finetuning:
     """A classifier on an encoder, and the patients it is scored on."""
@@ -65,8 +67,10 @@ class Finetuning:
         self.model = with_heads(self.encoder, self.heads, passes=self.passes, ranks=ranks)
         self.examples = self._examples()
         self.draws = self.examples.draws
+        self.usual_rate = _RATE
         if pretrained is not None and config.head_start:
             self._settle()
+            self.usual_rate = _RATE_AFTER_HEAD_START
         self.epoch = 0
         self.seen: list[_Seen] = []
 

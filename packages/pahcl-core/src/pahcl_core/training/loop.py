@@ -296,7 +296,7 @@ def _require_number(
 ) -> None:
     if not np.isfinite(scores[name]):
         raise TrainingError(
-            f"{name} became {scores[name]} in epoch {epoch}; try an lr below {optimiser.lr:g}"
+            f"{name} became {scores[name]} in epoch {epoch}; try an lr below {optimiser.lr}"
         )
 
 

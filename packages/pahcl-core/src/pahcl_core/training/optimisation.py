@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -15,8 +15,9 @@ from pahcl_core.training.ranks import ALONE, Ranks
 class OptimiserConfig:
     """AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019."""
 
-    lr: float = 1e-3
-    """Highest rate of the head."""
+    lr: float | Literal["auto"] = "auto"
+    """Highest rate of the head. `auto`: 0.002 in pretraining, 0.001 in fine-tuning, and 0.0001 on a
+    pretrained encoder whose classifier has a head start, which a higher rate would spoil."""
 
     encoder_lr_factor: float = 1.0
     """The encoder's rate, as a multiple of the head's."""
@@ -31,7 +32,7 @@ class OptimiserConfig:
     """Longer gradients are shortened to this."""
 
     def __post_init__(self) -> None:
-        if self.lr <= 0:
+        if self.lr != "auto" and self.lr <= 0:
             raise ValueError(f"lr must be positive, got {self.lr}")
         if self.encoder_lr_factor < 0 or self.weight_decay < 0:
             raise ValueError("encoder_lr_factor and weight_decay must be at least 0")
@@ -39,6 +40,10 @@ class OptimiserConfig:
             raise ValueError(f"warmup must lie in [0, 1), got {self.warmup}")
         if self.max_grad_norm <= 0:
             raise ValueError(f"max_grad_norm must be positive, got {self.max_grad_norm}")
+
+    def settled(self, lr: float) -> "OptimiserConfig":
+        """The same, with that rate where it is `auto`."""
+        return replace(self, lr=lr) if self.lr == "auto" else self
 
 
 def rate_at(step: int, *, total: int, warmup: float) -> float:
@@ -73,11 +78,12 @@ class Optimiser:
         Args:
             encoder: Its own rate applies to it.
             heads: What sits on it.
-            config: Rates, decay, and when they change.
+            config: Rates, decay, and when they change; its rate is `settled`.
             num_steps: Steps in all.
             ranks: Who else computes gradients of the same parameters.
             scaler: Keeps gradients within the range of half precision; None where there is none.
         """
+        assert config.lr != "auto", "whoever trains knows the rate"
         self._config = config
         self._ranks = ranks
         self._scaler = scaler

@@ -18,6 +18,8 @@ from pahcl_core.training.settings import PretrainConfig
 from pahcl_core.training.watching import Watch, unwatched
 from pahcl_track import Run, Tracker
 
+_RATE = 2e-3  # of what was tried with 32 cycles to a batch (docs/experiments.md)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PretrainResult:
@@ -91,7 +93,7 @@ def pretrain(
             trained = train(
                 learner,
                 schedule=config.training,
-                optimiser=config.optimiser,
+                optimiser=config.optimiser.settled(_RATE),
                 seed=config.seed,
                 directory=directory,
                 tracker=tracker,

@@ -290,7 +290,9 @@ class PretrainConfig(Stored):
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
-    training: ScheduleConfig = field(default_factory=ScheduleConfig)
+    training: ScheduleConfig = field(
+        default_factory=lambda: ScheduleConfig(epochs=5, batch_size=32)
+    )
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     machine: MachineConfig = field(default_factory=MachineConfig)
