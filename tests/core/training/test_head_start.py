@@ -51,7 +51,7 @@ def test_it_is_the_regression_that_scikit_learn_finds(strength):
 
 @pytest.fixture
 def linear(pretrain_config, finetune_config, make_cohort, on, silent):
-    """The classifier's layer after a fine-tuning that hardly moves, and the training loss of it."""
+    """The classifier's layer after a fine-tuning that hardly moves, and what validation loses."""
     on(make_cohort())
     pretrained = pretrain(pretrain_config(), tracker=silent).checkpoint
     still = OptimiserConfig(lr=1e-9, weight_decay=0.0)
@@ -63,7 +63,7 @@ def linear(pretrain_config, finetune_config, make_cohort, on, silent):
         result = finetune(config, tracker=silent)
         heads = load_checkpoint(result.directory / "best_model.pt").heads
         log = (result.directory / "train.log").read_text()
-        loss = float(log.split("epoch 1/2: train/loss ")[1].split(",")[0])
+        loss = float(log.split("val/loss ")[1].split(",")[0])
         return heads["classifier"]["linear.weight"], loss
 
     return run
@@ -76,7 +76,7 @@ def test_a_pretrained_encoder_gives_it(linear, pooling):
         linear(pooling=pooling, head_start=given) for given in (True, False)
     )
 
-    assert low < 0.75 * high
+    assert low < 0.2 * high
     assert high == pytest.approx(np.log(3), abs=0.3)
     assert not torch.allclose(started, random, atol=1e-2)
 
