@@ -17,6 +17,7 @@ from pahcl_core.data.splits import Split, few_shot, having_labels, split_everyon
 from pahcl_core.data.store import prepare
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
+from pahcl_core.training.permuted import permuted
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig, ReadingConfig
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,9 @@ def read_people(
     collection = reader.read(
         root, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
+    if config.reading.permuted_labels:
+        collection = permuted(collection, reader.labels, seed=config.reading.permuted_labels)
+        log.warning("the labels are PERMUTED: no score says anything but whether something leaks")
     subjects = collection.subjects
     if config.split.file is not None:
         split = read_split(config.split.file, subjects, collection=name, is_alone=is_alone)

@@ -76,6 +76,10 @@ class ReadingConfig:
     max_damaged: float = MAX_DAMAGED
     """Share of damaged recordings above which the path is taken to be wrong."""
 
+    permuted_labels: int = 0
+    """Seed by which the persons' labels are dealt out anew among them, to find out whether anything
+    leaks: scores are then to be those of chance. 0 for the labels as they are."""
+
     def __post_init__(self) -> None:
         if not 0 <= self.max_damaged <= 1:
             raise ValueError(f"max_damaged must lie between 0 and 1, got {self.max_damaged}")
