@@ -40,7 +40,7 @@ $(INSTALLED): pyproject.toml constraints.txt $(PROJECTS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt 'pip>=25.3' $(PIP_ARGS)
 	$(BIN)/python -m pip install --quiet $(PINS) $(PIP_ARGS) --group dev \
-		-e 'packages/pahcl-track[wandb]' -e 'packages/pahcl-core[export,plot]' -e apps/cli
+		-e 'packages/pahcl-track[wandb]' -e 'packages/pahcl-core[export,plot,search]' -e apps/cli
 	@touch $@
 
 demo: $(INSTALLED) ## set up, then go from synthetic heart sounds to a scored model

@@ -1,7 +1,7 @@
-"""`wandb sweep` and `wandb agent` of the real client drive `pahcl finetune`, as the README says."""
+"""`wandb sweep` and `wandb agent` of the real client drive `pahcl finetune`, as told."""
 
+import json
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -11,12 +11,12 @@ import pytest
 
 pytest.importorskip("wandb", reason="needs the wandb client")
 
-import yaml
+from typer.testing import CliRunner
 
-from support.cli_process import PAHCL
+from pahcl_cli.main import app
+from support.cli_process import PAHCL, SMALL
 from support.wandb_server import WandbServer
 
-README = Path(__file__).parents[2] / "apps/cli/README.md"
 TRIALS = (
     {"optimiser.lr": 0.00125, "training.batch_size": 8},
     {"optimiser.lr": 0.0025, "training.batch_size": 4},
@@ -33,13 +33,19 @@ cli(prog_name="wandb")
 pytestmark = pytest.mark.slow
 
 
-def sweep_file(more: list[str]) -> str:
-    """The README's, with more arguments for each trial."""
-    (text,) = re.findall(r"^```yaml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    sweep = yaml.safe_load(text)
+def sweep_file(folder: Path) -> str:
+    """What `pahcl sweep --wandb-sweep` prints of a sweep in that folder."""
+    settings = "\n".join(['data_dir = "data/circor"', "training.epochs = 1", *SMALL])
+    space = "optimiser.lr = {low = 3e-4, high = 3e-3}\ntraining.batch_size = [4, 8]"
+    (folder / "murmur.toml").write_text(
+        f'task = "circor_murmur"\n[settings]\n{settings}\n[space]\n{space}\n'
+    )
+    done = CliRunner().invoke(app, ["sweep", str(folder / "murmur.toml"), "--wandb-sweep"])
+    assert done.exit_code == 0, done.stderr
+    sweep = json.loads(done.stdout)
     assert "${args_json}" in sweep["command"]
     assert sweep["parameters"].keys() == TRIALS[0].keys()
-    return yaml.safe_dump(sweep | {"command": [*sweep["command"], *more]})
+    return done.stdout
 
 
 def wandb(server: WandbServer, folder: Path, *arguments: str) -> None:
@@ -61,12 +67,12 @@ def wandb(server: WandbServer, folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def swept(circor, small_options, tmp_path_factory):
+def swept(circor, tmp_path_factory):
     """The server after an agent worked through a sweep of two trials, and the agent's folder."""
     folder = tmp_path_factory.mktemp("swept")
     (folder / "data").mkdir()
     (folder / "data/circor").symlink_to(circor)
-    (folder / "sweep.yaml").write_text(sweep_file(["--epochs", "1", *small_options]))
+    (folder / "sweep.yaml").write_text(sweep_file(folder))
     with WandbServer() as server:
         server.sweeps.trials = TRIALS
         wandb(server, folder, "sweep", "--project", "hearts", "sweep.yaml")
@@ -88,9 +94,10 @@ def test_the_agent_was_given_every_trial(swept):
 def test_each_trial_ran_with_its_parameters(swept):
     """They stand in the settings that it wrote down, each in a folder of its own."""
     _, folder = swept
+    outputs = folder / "outputs" / "murmur"
     names = ("circor_murmur_finetune.1", "circor_murmur_finetune")  # the first was set aside
     for name, given in zip(names, TRIALS, strict=True):
-        settings = tomllib.loads((folder / "outputs" / name / "config.toml").read_text())
+        settings = tomllib.loads((outputs / name / "config.toml").read_text())
         assert settings["optimiser"]["lr"] == given["optimiser.lr"]
         assert settings["training"]["batch_size"] == given["training.batch_size"]
         assert settings["training"]["epochs"] == 1
@@ -104,5 +111,6 @@ def test_the_server_has_each_run_as_a_trial_of_the_sweep(swept):
         assert (sent.sweep, sent.project, sent.exit_code) == (sweep.id, "hearts", 0)
         assert sent.config["optimiser"]["lr"] == given["optimiser.lr"]
         assert sent.config["training"]["batch_size"] == given["training.batch_size"]
-        assert "val/auroc" in sent.summary  # what the README's sweep looks at
+        assert sent.group == "murmur"
+        assert "best/val/auroc" in sent.summary  # what the sweep looks at
         assert any("train/loss" in row for row in sent.logged)

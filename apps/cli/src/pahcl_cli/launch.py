@@ -41,7 +41,7 @@ def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None)
     show_warnings()
     layers = layers if resume is None else resumed_layers(resume, layers)
     config, tracked = finetune_settings(layers, tracking)
-    run = describe_finetune(config, config=complete(config, tracked), **_identity(tracked, resume))
+    run = describe_finetune(config, config=complete(config, tracked), **identity(tracked, resume))
     result = finetune(
         config,
         run=run,
@@ -54,8 +54,10 @@ def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None)
     return result
 
 
-def finetune_settings(layers: Layers, tracking: Tracking) -> tuple[FinetuneConfig, TrackingConfig]:
-    """The settings of a fine-tuning.
+def finetune_settings(
+    layers: Layers, tracking: Tracking, *, command: str = ""
+) -> tuple[FinetuneConfig, TrackingConfig]:
+    """The settings of a fine-tuning; `command` is what one types to begin it, if not `finetune`.
 
     Raises:
         SettingError: If there is no task, no data, or a setting makes no sense.
@@ -63,7 +65,7 @@ def finetune_settings(layers: Layers, tracking: Tracking) -> tuple[FinetuneConfi
     table = _with_tracking(layers, tracking)
     if "task" not in table:
         raise SettingError("no task given; `pahcl tasks` lists them")
-    _require_data(table, "finetune")
+    _require_data(table, "finetune", command)
     return read_settings(FinetuneConfig, table, source=_source(layers))
 
 
@@ -82,7 +84,7 @@ def run_baseline(layers: Layers, tracking: Tracking) -> BaselineResult:
     """Fit and score a baseline as the layers of settings say."""
     show_warnings()
     config, tracked = baseline_settings(layers, tracking)
-    run = describe_baseline(config, config=complete(config, tracked), **_identity(tracked, None))
+    run = describe_baseline(config, config=complete(config, tracked), **identity(tracked))
     result = baseline(
         config, run=run, tracker=build_tracker(tracked), progress=progress_bar(config.name)
     )
@@ -100,7 +102,7 @@ def run_pretrain(layers: Layers, tracking: Tracking, resume: Path | None = None)
         before = replace(layers, named={**layers.named, "data": None, "data_dir": None})
         table = moved_collections(_with_tracking(before, tracking), named)
         config, tracked = read_settings(PretrainConfig, table, source=_source(layers))
-    run = describe_pretrain(config, config=complete(config, tracked), **_identity(tracked, resume))
+    run = describe_pretrain(config, config=complete(config, tracked), **identity(tracked, resume))
     result = pretrain(
         config,
         run=run,
@@ -124,13 +126,13 @@ def pretrain_settings(
     return read_settings(PretrainConfig, table, source=_source(layers))
 
 
-def _require_data(table: dict[str, Any], command: str) -> None:
-    """Refuse to go on without data of a task."""
+def _require_data(table: dict[str, Any], kind: str, command: str = "") -> None:
+    """Refuse to go on without data of a task; `command`, if not of a kind of run and its task."""
     if "own_task" in table:
-        require_data(table, f"{command} TASK.toml", "folder")
+        require_data(table, command or f"{kind} TASK.toml", "folder")
     else:
         task = task_named(table["task"])
-        require_data(table, f"{command} {task.name}", task.collection)
+        require_data(table, command or f"{kind} {task.name}", task.collection)
 
 
 def _with_tracking(layers: Layers, tracking: Tracking) -> dict[str, Any]:
@@ -142,10 +144,12 @@ def _with_tracking(layers: Layers, tracking: Tracking) -> dict[str, Any]:
 
 
 def _source(layers: Layers) -> str:
-    return "settings" if layers.file is None else str(layers.file)
+    if layers.file is None:
+        return "settings"
+    return f"{layers.file}, [{layers.section}]" if layers.section else str(layers.file)
 
 
-def _identity(tracked: TrackingConfig, directory: Path | None) -> dict[str, Any]:
+def identity(tracked: TrackingConfig, directory: Path | None = None) -> dict[str, Any]:
     """What a tracker is told of the run besides its settings; where it is, if it goes on."""
     return {
         **({} if directory is None else {"directory": directory}),

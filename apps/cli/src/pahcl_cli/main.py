@@ -26,6 +26,7 @@ from pahcl_cli.commands import (
     probe,
     runs,
     segment,
+    sweep,
     tasks,
     track,
 )
@@ -70,6 +71,7 @@ app = typer.Typer(
 app.command("finetune")(finetune.finetune)
 app.command("pretrain")(pretrain.pretrain)
 app.command("ablate")(ablate.ablate)
+app.command("sweep")(sweep.sweep)
 app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("batch")(batch.batch)
 app.command("probe")(probe.probe)

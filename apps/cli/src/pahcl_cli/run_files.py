@@ -29,6 +29,9 @@ class Layers:
     named: Mapping[str, Any]
     """Named options by dotted key; None for one that was not given."""
 
+    section: str = ""
+    """Of the file, where the settings are not all that it holds."""
+
     def resolved(self) -> dict[str, Any]:
         """One nested table.
 
@@ -37,6 +40,10 @@ class Layers:
             SettingError: If one is not TOML, an override is malformed, or the task makes no sense.
         """
         lower = read_toml(self.file) if self.file is not None else {}
+        if self.section:
+            lower = lower.get(self.section, {})
+            if not isinstance(lower, dict):
+                raise SettingError(f"{self.file}: {self.section} is a section, not {lower!r}")
         table = apply_overrides(lower, self.overrides)
         encoders = (lower.get(_ENCODER, {}), apply_overrides({}, self.overrides).get(_ENCODER, {}))
         if _ENCODER in table and all(isinstance(one, dict) for one in encoders):

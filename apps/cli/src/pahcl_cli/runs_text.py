@@ -4,10 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pahcl_core.evaluation.runs import PRETRAIN, RunSummary
-
-LOWER_IS_BETTER = frozenset(("loss", "cost"))
-"""Metrics whose smallest value is the best."""
+from pahcl_core.evaluation.runs import LOWER_IS_BETTER, PRETRAIN, RunSummary
 
 
 def shown_metric(run: RunSummary, metric: str) -> str:
@@ -28,7 +25,7 @@ def list_as_dict(run: RunSummary, metric: str) -> dict[str, Any]:
         "reason": run.reason or None,
         "seed": run.seed,
         "metric": {"name": name, "value": value, "low": low, "high": high},
-        "begun": None if run.begun_s is None else _when(run.begun_s, "seconds"),
+        "begun": None if run.begun_s is None else moment_text(run.begun_s, "seconds"),
         "group": run.group,
         "tags": list(run.tags),
     }
@@ -44,7 +41,7 @@ def list_lines(runs: Sequence[RunSummary], metric: str) -> list[str]:
             run.state,
             "" if run.seed is None else str(run.seed),
             _figure(run, shown_metric(run, metric)),
-            "" if run.begun_s is None else _when(run.begun_s, "minutes"),
+            "" if run.begun_s is None else moment_text(run.begun_s, "minutes"),
             ", ".join(filter(None, (run.group, *run.tags))),
         ]
         for run in runs
@@ -71,7 +68,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def show_lines(run: RunSummary) -> Iterator[str]:
     """Everything that a run's small files say."""
     yield f"{run.directory}: {run.state}" + (f": {run.reason}" if run.reason else "")
-    begun = "" if run.begun_s is None else f", begun {_when(run.begun_s, 'minutes')} UTC"
+    begun = "" if run.begun_s is None else f", begun {moment_text(run.begun_s, 'minutes')} UTC"
     seed = "" if run.seed is None else f", seed {run.seed}"
     yield f"{run.kind or 'run'} of {run.task or 'no task'}{seed}{begun}"
     if run.group or run.tags:
@@ -174,7 +171,7 @@ def _subgroup_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
                 figure = one["metrics"][name]
                 if figure["value"] is None:
                     reasons[f"  {group}: no {name}: {figure['undefined']}"] = None
-                cells.append(_with_ends(figure["value"], figure["low"], figure["high"]) or "–")
+                cells.append(figure_text(figure["value"], figure["low"], figure["high"]) or "–")
             rows.append([group, str(one["n"]), *cells])
         yield ""
         yield from table([attribute, "n", *names], rows)
@@ -197,11 +194,12 @@ def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _figure(run: RunSummary, name: str) -> str:
-    shown = _with_ends(*run.metric(name))
+    shown = figure_text(*run.metric(name))
     return f"loss {shown}" if shown and name == "val_loss" and run.task == PRETRAIN else shown
 
 
-def _with_ends(value: float | None, low: float | None, high: float | None) -> str:
+def figure_text(value: float | None, low: float | None, high: float | None) -> str:
+    """With the ends of its interval, where it has one; nothing for what there is not."""
     if value is None:
         return ""
     if low is None or high is None:
@@ -220,7 +218,8 @@ def _signed(value: float) -> str:
     return f"{'−' if value < 0 else '+'}{_number(abs(value))}"
 
 
-def _when(seconds: float, precision: str) -> str:
+def moment_text(seconds: float, precision: str) -> str:
+    """In UTC, from seconds since 1970, to `minutes` or `seconds`."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(sep=" " if precision == "minutes" else "T", timespec=precision)[
         : 16 if precision == "minutes" else None

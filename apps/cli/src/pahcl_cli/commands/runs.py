@@ -36,8 +36,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the runs in a folder: their task, how they stand, and their main figure."""
-    from pahcl_cli.runs_text import LOWER_IS_BETTER, list_as_dict, list_lines, shown_metric
-    from pahcl_core.evaluation.runs import RunSummary, list_runs
+    from pahcl_cli.runs_text import list_as_dict, list_lines, shown_metric
+    from pahcl_core.evaluation.runs import LOWER_IS_BETTER, RunSummary, list_runs
 
     runs = [run for run in list_runs(directory) if task is None or run.task == task]
     if task is not None and not runs:

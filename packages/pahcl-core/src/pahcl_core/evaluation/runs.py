@@ -23,6 +23,8 @@ from pahcl_track.journal import JOURNAL
 
 State = Literal["complete", "running", "failed", "interrupted", "damaged"]
 PRETRAIN = "pretrain"
+LOWER_IS_BETTER = frozenset(("loss", "cost"))
+"""Metrics whose smallest value is the best."""
 
 _MOST_DEEP = 4  # folders below the one that is listed
 _END = 16_384  # bytes; a last line that is longer is read with more

@@ -10,14 +10,15 @@ left as it is. Axes and seeds may be added later; the base stays what it was.
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pahcl_core.baselines.settings import BaselineConfig
-from pahcl_core.config import from_dict, read_toml, to_dict, write_toml
+from pahcl_core.config import to_dict, write_toml
 from pahcl_core.errors import DataError, SettingError, TrainingError
+from pahcl_core.studies.begun_with import HARMLESS, difference, settings_apart, written
 from pahcl_core.studies.variants import Variant
 from pahcl_core.training.ranks import among_others
 from pahcl_core.training.run_directory import CONFIG, STUDY, resumed_directory
@@ -30,8 +31,6 @@ R = TypeVar("R")
 
 # What one run may end with while the others go on: memory, a disk or a number that ran out.
 OF_ONE_RUN = (DataError, SettingError, TrainingError, RuntimeError, OSError, MemoryError)
-# Where things are, not what they are.
-_HARMLESS = {"data_dir", "output_dir", "experiment_name", "store", "num_workers"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +135,7 @@ def refuse_others(base: C, runs: Sequence[PlannedRun[C]]) -> None:
     directory = directory_of(base)
     if (directory / CONFIG).exists():
         raise SettingError(f"{directory} is the folder of a run; choose another --experiment-name")
-    _refuse_other(directory / STUDY, base, harmless=_HARMLESS | {"seed"})
+    _refuse_other(directory / STUDY, base, harmless=HARMLESS | {"seed"})
     for run in runs:
         refuse_other_run(run)
 
@@ -147,42 +146,19 @@ def refuse_other_run(run: PlannedRun[C]) -> None:
     Raises:
         SettingError: If it has other settings, naming one of them.
     """
-    _refuse_other(run.directory / CONFIG, run.config, harmless=_HARMLESS)
+    _refuse_other(run.directory / CONFIG, run.config, harmless=HARMLESS)
 
 
-def _refuse_other(file: Path, wanted: C, *, harmless: set[str]) -> None:
+def _refuse_other(file: Path, wanted: C, *, harmless: frozenset[str]) -> None:
     if not file.exists():
         return
-    names = {field.name for field in fields(wanted)}
-    table = {key: value for key, value in read_toml(file).items() if key in names}
-    theirs: dict[str, Any] = _flat(
-        to_dict(from_dict(type(wanted), table, source=str(file))), harmless
-    )
-    ours: dict[str, Any] = _flat(to_dict(wanted), harmless)
-    for key in dict.fromkeys((*theirs, *ours)):
-        if theirs.get(key) != ours.get(key):
-            raise SettingError(
-                f"{file.parent} was begun with {key} = {_shown(theirs.get(key))}, not "
-                f"{_shown(ours.get(key))}; keep that, or choose another --experiment-name"
-            )
-
-
-def _flat(table: Mapping[str, Any], harmless: set[str]) -> dict[str, Any]:
-    """Values by dotted key; of the collections, which they are and not where."""
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if key == "data":
-            flat["data"] = sorted(value)
-        elif key not in harmless and isinstance(value, Mapping):
-            flat |= {f"{key}.{below}": one for below, one in _flat(value, set()).items()}
-        elif key not in harmless:
-            flat[key] = value
-    return flat
-
-
-def _shown(value: object) -> str:
-    """None where a setting has no value, which a file leaves out."""
-    return "nothing" if value is None else f"{value!r}"
+    apart = difference(written(file, wanted, harmless), settings_apart(wanted, harmless))
+    if apart is not None:
+        key, theirs, ours = apart
+        raise SettingError(
+            f"{file.parent} was begun with {key} = {theirs}, not {ours}; keep that, or choose "
+            "another --experiment-name"
+        )
 
 
 def carried_out(

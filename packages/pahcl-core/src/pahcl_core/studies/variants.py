@@ -14,9 +14,14 @@ from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.models.sizes import SIZES, Numbers, sized
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
 
-C = TypeVar("C", FinetuneConfig, PretrainConfig)
+RunConfig = FinetuneConfig | PretrainConfig
+"""Of one run of a study."""
 
-_OF_THE_STUDY = ("seed", "output_dir", "experiment_name", "store")  # each run is given its own
+C = TypeVar("C", bound=RunConfig)
+
+OF_THE_STUDY = ("seed", "output_dir", "experiment_name", "store")
+"""Settings that a study gives each run itself."""
+
 _NOT_IN_A_NAME = re.compile(r"[^\w.=,+-]+")
 
 
@@ -55,7 +60,7 @@ def varied(option: str) -> tuple[Variant, ...]:
             f"--vary {option!r}: write it as section.key=value,value, such as "
             "objective.temperature=0.05,0.2"
         )
-    if key in _OF_THE_STUDY:
+    if key in OF_THE_STUDY:
         instead = "--seeds and --seed" if key == "seed" else "the options of the study"
         raise SettingError(f"--vary {option!r}: {key} is not varied but set, by {instead}")
     return tuple(

@@ -22,6 +22,9 @@ BEST = "best_model.pt"
 STUDY = "study.toml"
 """The settings that the runs of a study, in folders below, have in common."""
 
+SWEEP = "sweep.json"
+"""What a sweep came to, whose trials are in folders below."""
+
 METRICS = "final_metrics.json"
 PREDICTIONS = "predictions.csv"
 STATE = "resume.pt"

@@ -1,0 +1,86 @@
+"""`pahcl sweep`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pahcl_cli import options
+
+
+def sweep(
+    file: Annotated[
+        Path, typer.Argument(help="What to vary, and how: docs/sweeps.md.", show_default=False)
+    ],
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, help="In place of the file's.")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URL",
+            help="A database that several machines reach: postgresql://USER@HOST/DATABASE, "
+            "sqlite:///FILE.  [a file in the sweep's folder]",
+        ),
+    ] = None,
+    wandb_sweep: Annotated[
+        bool,
+        typer.Option("--wandb-sweep", help="Print the sweep for `wandb sweep` and do nothing."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    data: options.Data = None,
+    data_dir: options.DataDir = None,
+    output_dir: options.OutputDir = None,
+    experiment_name: Annotated[
+        str | None, typer.Option("--experiment-name", help="The sweep's folder.  [as the file]")
+    ] = None,
+    device: options.Device = None,
+    num_workers: options.NumWorkers = None,
+    settings: options.Set = None,
+    tracker: options.Trackers = None,
+    tracker_option: options.TrackerOptions = None,
+    project: options.Project = None,
+    entity: options.Entity = None,
+    group: options.Group = None,
+    tag: options.Tags = None,
+    notes: options.Notes = None,
+    wandb: options.Wandb = False,
+    strict_tracking: options.StrictTracking = None,
+) -> None:
+    """Try settings out: a grid, at random or near what did well, judged by the validation.
+
+    The same command goes on with a sweep that was interrupted, and works on one that runs already:
+    begin it as often as there are processors, or machines.
+    """
+    from pahcl_cli.collections import collections_given
+    from pahcl_cli.sweep import run_sweep
+    from pahcl_cli.tracking import Tracking
+
+    run_sweep(
+        file,
+        named={
+            "data": collections_given(data or ()),
+            "data_dir": data_dir and str(data_dir),
+            "output_dir": output_dir and str(output_dir),
+            "experiment_name": experiment_name,
+            "device": device,
+            "num_workers": num_workers,
+        },
+        overrides=settings or (),
+        tracking=Tracking(
+            trackers=tracker or (),
+            options=tracker_option or (),
+            project=project,
+            entity=entity,
+            group=group,
+            tags=tag or (),
+            notes=notes,
+            wandb=wandb,
+            strict=strict_tracking,
+        ),
+        num_trials=trials,
+        storage=storage,
+        for_wandb=wandb_sweep,
+        in_json=as_json,
+    )
