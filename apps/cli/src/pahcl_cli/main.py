@@ -18,6 +18,7 @@ from pahcl_cli.commands import (
     batch,
     data,
     demo,
+    doctor,
     embed,
     export,
     finetune,
@@ -80,6 +81,7 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("segment")(segment.segment)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.command("tasks")(tasks.tasks)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")

@@ -70,6 +70,73 @@ def list_(
 
 
 @app.command()
+def export(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Runs lie here or below.  [outputs]")
+    ] = Path("outputs"),
+    format_: Annotated[
+        Literal["csv", "latex", "markdown"], typer.Option("--format", help="Of the table.")
+    ] = "csv",
+    task: Annotated[str | None, typer.Option("--task", help="Of this task alone.")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", help="Such as cost, or val_auroc. Repeatable.  [auroc]"),
+    ] = None,
+) -> None:
+    """Print runs as a table: all of them as CSV, those that are complete for a paper."""
+    from pahcl_cli.runs_export import csv_text, latex_text, markdown_text, named_metrics
+    from pahcl_core.evaluation.runs import list_runs
+
+    runs = [run for run in list_runs(directory) if task is None or run.task == task]
+    write = {"csv": csv_text, "latex": latex_text, "markdown": markdown_text}[format_]
+    typer.echo(write(runs, named_metrics(runs, metric or ["auroc"])), nl=False)
+
+
+@app.command()
+def clean(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Runs lie here or below.")],
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="AGE", help="Untouched for 12h, 30d or 8w."),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", help="Such as failed or interrupted. Repeatable."),
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="Those with this tag. Repeatable.")
+    ] = None,
+    metric: Annotated[
+        str, typer.Option("--metric", help="By which the best run of a task is known; it stays.")
+    ] = "auroc",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove them, and not only list them.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List what may go, and how much that is; with --yes, remove it.
+
+    What is asked for by age, state and tag has to be all of these. A run that a process is at stays
+    in any case, and so does the best of each task; what belongs together goes as a whole.
+    """
+    import time
+
+    from pahcl_cli.runs_clean import cleaned, seconds_of, states_of
+    from pahcl_core.evaluation.cleaning import Wanted, planned_cleaning
+
+    if older_than is None and not state and not tag:
+        raise SettingError("say which runs: --older-than 30d, --state failed, --tag NAME")
+    wanted = Wanted(
+        older_than_s=None if older_than is None else seconds_of(older_than),
+        states=states_of(state or ()),
+        tags=tuple(tag or ()),
+    )
+    plan = planned_cleaning(directory, wanted, now_s=time.time(), metric=metric)
+    if cleaned(plan, really=yes, in_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
 def show(
     run: Annotated[Path, typer.Argument(help="A run's directory.")],
     check: Annotated[
