@@ -11,7 +11,7 @@ from pahcl_core.data.circor import read_circor
 from pahcl_core.data.cycle_set import with_windows
 from pahcl_core.data.preparation import SignalConfig, prepare_recordings
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
-from pahcl_core.data.tasks import TASKS
+from pahcl_core.data.tasks import TASKS, Task
 from pahcl_core.data.unstored import cycle_set_of
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.evaluation.answering import answers
@@ -267,6 +267,11 @@ def test_an_encoder_alone_answers_nothing(tmp_path):
     save_checkpoint(tmp_path / "model.pt", checkpoint)
 
     with pytest.raises(DataError, match="tells nothing yet; teach it a task first: pahcl f"):
+        trained_model(tmp_path / "model.pt", CPU)
+
+    both = Task(name="own", labels=("murmur", "click"), classes=("no", "yes"), positive="yes")
+    save_checkpoint(tmp_path / "model.pt", replace(checkpoint, task=both, pooling="vote"))
+    with pytest.raises(DataError, match="tells several labels, murmur, click; only models of"):
         trained_model(tmp_path / "model.pt", CPU)
 
     told = replace(checkpoint, task=MURMUR, pooling="vote")
