@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from fit_provenance import made_from
 from jaxtyping import Bool, Float64, Int64
 from segmentation_recordings import fraction
 from sklearn.linear_model import LogisticRegression
@@ -26,6 +27,7 @@ from pahcl_core.data.collection import Recording
 from pahcl_core.data.physionet2016 import read_physionet2016
 from pahcl_core.data.wav import read_wav
 from pahcl_core.signal import quality_parameters as shipped
+from pahcl_core.signal import segmentation_parameters as segmentation
 from pahcl_core.signal.quality_measures import MEASURES, band_power, measure
 from pahcl_core.signal.quality_parameters import QualityWeights
 from pahcl_core.signal.segment_states import Segmentation, segment_states
@@ -167,6 +169,7 @@ def provenance(rated: list[RatedRecording]) -> dict[str, object]:
         }
     return {
         "command": "OMP_NUM_THREADS=1 python scripts/fit_quality.py DATA",
+        "made_from": made_from([*_segmentation_files(), *map(_content, rated)]),
         "collections": [_SOURCE],
         "cycles": "from pahcl_core.signal.segment_states",
         "fitted_to": used,
@@ -174,6 +177,16 @@ def provenance(rated: list[RatedRecording]) -> dict[str, object]:
         "auroc_on_held_out_persons": held_out,
         "measures": list(MEASURES),
     }
+
+
+def _segmentation_files() -> list[bytes]:
+    """Its parameters, which the cycles depend on."""
+    file = Path(segmentation.__file__).with_suffix("")
+    return [file.with_suffix(suffix).read_bytes() for suffix in (".npz", ".json")]
+
+
+def _content(rated: RatedRecording) -> bytes:
+    return rated.recording.path.read_bytes() + str(rated.good).encode()
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fit_provenance import made_from
 from jaxtyping import Bool, Float32, Float64, Int64
 from segmentation_network import StateNetwork, TrainConfig, train_network
 from segmentation_recordings import (
@@ -176,7 +177,12 @@ def synthetic_noise(rng: np.random.Generator) -> Float32[np.ndarray, "samples"]:
 
 
 def provenance(
-    examples: list[Example], config: TrainConfig, halves: dict[str, object], *, keep_network: bool
+    examples: list[Example],
+    config: TrainConfig,
+    halves: dict[str, object],
+    made: dict[str, object],
+    *,
+    keep_network: bool,
 ) -> dict[str, object]:
     """Where the parameters come from, for whoever reads the JSON file."""
     used = {}
@@ -191,6 +197,8 @@ def provenance(
     return {
         "command": f"{command} --keep-network" if keep_network else command,
         "network": f"from an earlier run of: {command}" if keep_network else "from this run",
+        "made_from": made,
+        "network_made_from": network_made_from(made, keep_network=keep_network),
         "collections": list(_SOURCES),
         "split": SPLIT_RULE,
         "fitted_to": used,
@@ -199,6 +207,21 @@ def provenance(
         "synthetic_noise_in_confidence": f"{_NUM_NOISES} recordings of {_NOISE_S:g} s",
         "measures_of_confidence": list(MEASURES),
     }
+
+
+def content_of(example: Example) -> bytes:
+    """What the fit read of a recording: its file, and its states."""
+    states = example.recording.states
+    columns = (states.start_s, states.end_s, states.state)
+    return example.recording.path.read_bytes() + b"".join(one.tobytes() for one in columns)
+
+
+def network_made_from(used: dict[str, object], *, keep_network: bool) -> object:
+    """What this run has used; of a network that is kept, what the run that made it had."""
+    if not keep_network:
+        return used
+    file = Path(shipped.__file__).parent / f"{shipped.NAME}.json"
+    return json.loads(file.read_text(encoding="utf-8"))["provenance"]["network_made_from"]
 
 
 def prior_of(examples: list[Example]) -> list[float]:
@@ -222,6 +245,7 @@ def main() -> int:
         if not recording.held_out and len(recording.states.state)
     ]
     sys.stdout.write(f"{len(examples)} recordings to fit to\n")
+    made = made_from(content_of(example) for example in examples)  # before any of it may change
     content: dict[str, object] = {
         "prior": prior_of(examples),
         "durations": fit_durations(examples),
@@ -242,7 +266,7 @@ def main() -> int:
     if not arguments.keep_network:
         network = train(examples, config)
         np.savez(arguments.out / f"{shipped.NAME}.npz", **network.arrays())
-    about = provenance(examples, config, scores, keep_network=arguments.keep_network)
+    about = provenance(examples, config, scores, made, keep_network=arguments.keep_network)
     content = {"provenance": about, **content}
     text = json.dumps(content, indent=2) + "\n"
     (arguments.out / f"{shipped.NAME}.json").write_text(text, encoding="utf-8", newline="\n")

@@ -1,5 +1,9 @@
 """The reader against another one, on recordings of patients and on synthetic ones."""
 
+import csv
+import wave
+
+import numpy as np
 import pytest
 
 from oracles.circor_reader import (
@@ -9,6 +13,8 @@ from oracles.circor_reader import (
     read_listed_recordings,
     read_patients,
 )
+from pahcl_core.data.annotation import read_annotation
+from pahcl_core.data.audio import read_audio
 from pahcl_core.data.check import check_collection
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.splits import few_shot, split_people
@@ -38,6 +44,34 @@ def test_the_same_recordings_with_the_same_lengths(collection, root):
     found = {one.recording_id: (one.sample_rate, one.num_samples) for one in collection.recordings}
 
     assert found == expected
+
+
+def test_the_same_samples(collection):
+    """As Python's own reader has them, full scale 32768; every recording."""
+    for recording in collection.recordings:
+        with wave.open(str(recording.path)) as file:
+            reference = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+
+        samples, sample_rate = read_audio(recording.path)
+
+        assert sample_rate == recording.sample_rate
+        np.testing.assert_array_equal(samples, np.float32(reference / 32768))
+
+
+def test_the_same_states(collection):
+    """As the `csv` module reads them: every row of a state from 0 to 4 that lasts at all."""
+    num_rows = 0
+    for recording in collection.recordings:
+        with recording.states_path.open(newline="") as file:
+            rows = [tuple(map(float, row)) for row in csv.reader(file, delimiter="\t")]
+        expected = [row for row in rows if row[0] < row[1] and row[2] in range(5)]
+
+        states, _ = read_annotation(recording, file="")
+
+        found = zip(states.start_s, states.end_s, states.state, strict=True)
+        assert [tuple(map(float, row)) for row in found] == expected
+        num_rows += len(expected)
+    assert num_rows > 10 * len(collection.recordings)
 
 
 def test_the_same_patients_with_the_same_labels(collection, root):

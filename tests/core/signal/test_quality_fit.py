@@ -15,8 +15,8 @@ SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 @pytest.fixture(scope="module")
 def script():
-    """The script, which is no part of a package, and the module beside it that it imports."""
-    for name in ("segmentation_recordings", "fit_quality"):
+    """The script, which is no part of a package, and the modules beside it that it imports."""
+    for name in ("fit_provenance", "segmentation_recordings", "fit_quality"):
         spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
