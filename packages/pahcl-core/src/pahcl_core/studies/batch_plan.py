@@ -18,10 +18,10 @@ A batch file is TOML:
     shots = [0.1]                   # and likewise tasks, modes; all where nothing is said
     settings = {training = {epochs = 20}}
 
-`scratch` and `finetune` train the whole network, with the same settings, from random weights and
-from the pretrained ones. `linear` leaves the pretrained encoder as it is and fits a logistic
-regression. Any other mode is a baseline: its features and its model. Without `[pretrain]`,
-`pretrained` names a checkpoint, in whose path `{fold}` stands for the fold.
+`scratch` and `finetune` train the whole network, from random weights and from the pretrained ones.
+`linear` leaves the pretrained encoder as it is and fits a logistic regression. Any other mode is a
+baseline: its features and its model. Without `[pretrain]`, `pretrained` names a checkpoint, and
+`{fold}` in its path stands for the fold.
 """
 
 from collections.abc import Mapping, Sequence
