@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from pahcl_core.training import pretraining
-from pahcl_core.training.anchor import Anchor
 from pahcl_core.training.draws import Draw
 from pahcl_core.training.optimisation import Optimiser
 from pahcl_core.training.prediction import Prediction
@@ -22,7 +21,7 @@ from pahcl_core.training.windows import Windows
 
 SEED = 42
 STEP, RESIDENT = "the step", "resident batch"
-GATHER, CLEAN, FORWARD = "gather, augment", "what is to be told", "forwards"
+GATHER, CLEAN, FORWARD = "gather, augment", "what is to be predicted", "forwards"
 BACKWARD, OPTIMISER, REST = "backwards", "optimiser", "logging and the loop"
 PARTS = (GATHER, CLEAN, FORWARD, BACKWARD, OPTIMISER, REST)
 P = ParamSpec("P")
@@ -100,7 +99,6 @@ class Parts:
             (pretraining, "pairs_of", GATHER),
             (Pretraining, "_hidden", GATHER),
             (Prediction, "targets", CLEAN),
-            (Anchor, "targets", CLEAN),
             (Pretraining, "loss", FORWARD),
             (Resident, "loss", FORWARD),
             (Tensor, "backward", BACKWARD),
@@ -131,17 +129,12 @@ class Resident:
         self._person = torch.from_numpy(learner.person[cycles]).to(learner.device)
         self._hidden: list[Tensor] = []
         self._targets: list[Windows] = []
-        self._held: list[Windows] = []
         if learner.prediction is not None:
             index = torch.from_numpy(cycles).to(learner.device)
             self._hidden = [learner.prediction.hidden(index, Draw(SEED, 1, n)) for n in range(2)]
             made = [learner.prediction.targets(view) for view in self._views]
             self._targets = [Windows(target, bounds) for target in made]
             learner.prediction.targets = lambda clean: clean.samples  # made once, above
-        if learner.anchor is not None:
-            made = [learner.anchor.targets(view) for view in self._views]
-            self._held = [Windows(target, bounds) for target in made]
-            learner.anchor.targets = lambda clean: clean.samples
         self._descent = Optimiser(
             learner.encoder,
             learner.heads,
@@ -159,14 +152,15 @@ class Resident:
         learner, objective = self._learner, self._learner.config.objective
         rows = slice(num_cycles)
         hidden = [unseen[rows] for unseen in self._hidden]
+        views = [Windows(view.samples[rows], view.bounds[rows]) for view in self._views]
         embedded = [
             learner.passes(
                 learner.encoder,
-                Windows(view.samples[rows], view.bounds[rows]),
+                view,
                 num_parts=objective.num_equal_parts,
                 hidden=hidden[number] if hidden else None,
             )
-            for number, view in enumerate(self._views)
+            for number, view in enumerate(views)
         ]
         loss = torch.zeros((), device=learner.device)
         if objective.is_contrastive:
@@ -176,6 +170,5 @@ class Resident:
             predicted = learner.prediction(embedded, hidden, clean).mean()
             loss = loss + objective.prediction_weight * predicted
         if learner.anchor is not None:
-            clean = [Windows(one.samples[rows], one.bounds[rows]) for one in self._held]
-            loss = loss + objective.anchor_weight * learner.anchor(embedded, clean).mean()
+            loss = loss + objective.anchor_weight * learner.anchor(embedded, views).mean()
         return loss

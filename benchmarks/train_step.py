@@ -6,10 +6,11 @@
 One side is the training loop itself on synthetic patients, with a journal: gather, augment,
 forwards, backwards, optimiser, logging. The other has the same encoder, projections, loss and
 optimiser, and a batch of random sound of the same shape that lies on the device, with what is
-hidden and what is to be told, if anything is. On a CPU they take turns step by step, on a GPU
+hidden and what is to be predicted, if anything is. On a CPU they take turns step by step, on a GPU
 block by block, since it is given work ahead. A block is as many steps as there are between two
 reports, and has one set of histograms, of which only the share counts that a run has by default.
-Validation and checkpoints are no part of a step.
+Validation and checkpoints are no part of a step; the copy of the encoder that anchors it hears new
+sound in every step, and is of the model on both sides.
 
 The ratio is the median over blocks, its interval that of a bootstrap over blocks. Where other
 programs want the same cores the clock says little, and processor time more. Parts are timed in
@@ -39,6 +40,7 @@ from pahcl_core.models.sizes import DEFAULT_NAME, DEFAULT_SIZE, SIZES
 from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.device import reproducible, resolve_device
 from pahcl_core.training.loop import train
+from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.pretrain import describe_pretrain
 from pahcl_core.training.pretraining import Pretraining
 from pahcl_core.training.reporting import Guarded
@@ -220,6 +222,7 @@ def _config(folder: Path, options: argparse.Namespace) -> PretrainConfig:
         device=options.device,
         train_on="all",
         encoder=encoder_config(DEFAULT_NAME, options.size),
+        optimiser=OptimiserConfig(lr=2e-3),  # a step takes as long at any rate
         training=ScheduleConfig(
             epochs=10_000,
             batch_size=options.batch_size,
