@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pahcl_core.config import from_dict
 from pahcl_core.data.download_collections import COLLECTIONS
+from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.checkpoint import Checkpoint
 
 _LIMITS = """\
@@ -36,13 +38,14 @@ def encoder_card(
         settings: Its `config.toml`.
         collections: That it was pretrained on.
     """
+    encoder = from_dict(EncoderConfig, settings["encoder"], source="its settings")
     return "\n".join(
         (
             "# tiny",
             "",
             _kind(metrics),
             "An encoder: it turns one cardiac cycle into "
-            f"{settings['encoder']['width']} numbers, and tells nothing by itself. "
+            f"{encoder.embedding_size} numbers, and tells nothing by itself. "
             "`pahcl finetune TASK --pretrained tiny` teaches it a task.",
             "",
             *_data(collections),

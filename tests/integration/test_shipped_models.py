@@ -75,7 +75,7 @@ def test_the_card_has_the_figures_of_the_run(made):
     assert "Open Data Commons Attribution License 1.0 (ODC-By)" in card
     assert "not a medical device" in card
     encoder = (out / "tiny.md").read_text()
-    assert "turns one cardiac cycle into 16 numbers" in encoder
+    assert "turns one cardiac cycle into 64 numbers" in encoder
 
 
 def test_the_same_command_makes_nothing_again(made, script, mocker):
@@ -93,7 +93,7 @@ def test_a_run_of_other_settings_is_not_taken_for_this_one(made, script):
     data, work, out = made
 
     with pytest.raises(SettingError, match=r"shipped_finetune: was made with other .*\(pooling\)"):
-        script.make(data, work, out, [*SMALL, "finetune.pooling=mean"])
+        script.make(data, work, out, [*SMALL, "finetune.pooling=attention"])
 
 
 def test_a_run_that_was_interrupted_goes_on(made, script, mocker, tmp_path):
