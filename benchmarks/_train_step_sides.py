@@ -138,7 +138,7 @@ class Resident:
         self._descent = Optimiser(
             learner.encoder,
             learner.heads,
-            config.optimiser,
+            config.optimiser.settled(2e-3),
             num_steps=config.training.epochs,
             scaler=learner.passes.gradient_scaler(),
         )

@@ -255,7 +255,7 @@ def measure(config: PretrainConfig, blocks: int) -> Turns:
                 train(
                     learner,
                     schedule=config.training,
-                    optimiser=config.optimiser,
+                    optimiser=config.optimiser.settled(2e-3),
                     seed=config.seed,
                     directory=run.directory,
                     tracker=Guarded(turns),

@@ -26,6 +26,7 @@ CONTRACTS = {
     "reports": "inside pahcl_core, only training, baselines and studies report to a tracker",
     "draws": "only pahcl_core.plots draws",
     "protocol": "the core knows the protocol and its values, no backend and no composition",
+    "sweeps": "only sweeps know optuna",
     "stdlib": "pahcl_track needs nothing but the standard library",
 }
 
@@ -185,6 +186,8 @@ IMPORTS = [
     ("protocol", f"{CORE}/training", "from pahcl_track import discovery"),
     ("protocol", f"{CORE}/training", "import wandb"),
     ("protocol", f"{CORE}/data", "import typer"),
+    ("sweeps", f"{CORE}/training", "import optuna"),
+    ("sweeps", f"{CLI}/commands", "from optuna import trial"),
     ("stdlib", f"{TRACK}/backends", "import numpy"),
     ("stdlib", f"{TRACK}/backends", "from torch import Tensor"),
 ]

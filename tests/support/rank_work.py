@@ -75,8 +75,8 @@ def training(ranks, work):
     own = directory / f"rank_{ranks.rank}"
     own.mkdir()
     trained = train(
-        learner, schedule=config.training, optimiser=config.optimiser, seed=config.seed,
-        directory=own, tracker=tracker, progress=lambda items, total: items, ranks=ranks,
+        learner, schedule=config.training, optimiser=config.optimiser.settled(1e-3),
+        seed=config.seed, directory=own, tracker=tracker, progress=lambda items, total: items, ranks=ranks,
         units=learner.draws if isinstance(learner, Finetuning) else None,
     )  # fmt: skip
     return {

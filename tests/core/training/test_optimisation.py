@@ -58,7 +58,7 @@ def optimiser(config=None, *, num_steps=10, encoder=None, heads=None) -> Optimis
     return Optimiser(
         encoder or Encoder(),
         heads or nn.ModuleDict({"classifier": nn.Linear(2, 2)}),
-        config or OptimiserConfig(),
+        config or OptimiserConfig(lr=1e-3),
         num_steps=num_steps,
     )
 
@@ -108,7 +108,9 @@ def test_norms_are_those_before_clipping():
     """Gradients 3 and 4 by hand, in an encoder and a head of one weight each."""
     encoder, head = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
     descent = optimiser(
-        OptimiserConfig(max_grad_norm=0.5), encoder=encoder, heads=nn.ModuleDict({"c": head})
+        OptimiserConfig(lr=1e-3, max_grad_norm=0.5),
+        encoder=encoder,
+        heads=nn.ModuleDict({"c": head}),
     )
 
     norms = descent.step((3 * encoder.weight + 4 * head.weight).sum(), 1)
@@ -123,7 +125,9 @@ def test_norms_are_those_before_clipping():
 def test_short_gradients_are_left_alone():
     encoder, head = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
     descent = optimiser(
-        OptimiserConfig(max_grad_norm=6.0), encoder=encoder, heads=nn.ModuleDict({"c": head})
+        OptimiserConfig(lr=1e-3, max_grad_norm=6.0),
+        encoder=encoder,
+        heads=nn.ModuleDict({"c": head}),
     )
     descent.step((3 * encoder.weight + 4 * head.weight).sum(), 1)
 
