@@ -76,7 +76,8 @@ def training(ranks, work):
     own.mkdir()
     trained = train(
         learner, schedule=config.training, optimiser=config.optimiser.settled(1e-3),
-        seed=config.seed, directory=own, tracker=tracker, progress=lambda items, total: items, ranks=ranks,
+        seed=config.seed, directory=own, tracker=tracker, ranks=ranks,
+        progress=lambda items, total: items,
         units=learner.draws if isinstance(learner, Finetuning) else None,
     )  # fmt: skip
     return {
