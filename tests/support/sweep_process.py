@@ -23,13 +23,13 @@ SPACE = {"optimiser.lr": {"low": 1e-4, "high": 1e-2, "log": True}, "pooling": ["
 
 
 def made_up_plan(folder: Path, **changes: object) -> SweepPlan:
-    """Of a sweep that gives up on a silent process after two seconds."""
+    """Of a sweep that gives up on a silent process after ten seconds."""
     config = SweepConfig(
         **{
             "task": "circor_murmur",
             "method": "random",
             "trials": NUM_TRIALS,
-            "lost_after_s": 2.0,
+            "lost_after_s": 10.0,
             **changes,
         }
     )

@@ -122,7 +122,7 @@ def test_one_that_begins_again_after_the_list_stays(outputs):
     assert directory.exists()
 
 
-@pytest.mark.parametrize("marker", ["study.toml", "sweep.json"])
+@pytest.mark.parametrize("marker", ["study.toml", "sweep.json", "train.log"])
 def test_what_belongs_together_goes_together_or_not_at_all(outputs, marker):
     for fold in (1, 2, 3):
         outputs(f"set/fold_{fold}/seed_1", days=40)
@@ -139,6 +139,18 @@ def test_what_belongs_together_goes_together_or_not_at_all(outputs, marker):
     cleaning = planned(outputs, Wanted(older_than_s=30 * DAY))
     assert going(cleaning) == []
     assert cleaning.kept["set/fold_1/seed_1"] == "belongs to set/fold_4/seed_1, which stays"
+
+
+def test_what_belongs_to_what_a_process_is_at_stays(outputs):
+    """Between two runs of a batch nobody is at any of them."""
+    fcntl = pytest.importorskip("fcntl", reason="files are not locked here")
+    outputs("batch/a")
+    with (outputs.root / "batch" / "train.log").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+
+        assert planned(outputs).kept == {"batch/a": "a process is at it"}
+
+    assert going(planned(outputs)) == ["batch/a"]
 
 
 def test_what_a_run_that_stays_was_begun_from_stays(outputs):

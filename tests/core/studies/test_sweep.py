@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -367,6 +368,15 @@ def test_a_storage_that_is_none(make, pretend, url, error, message):
 
     with pytest.raises(error, match=re.escape(message)):
         carry_out(make(trials=1), storage=url)
+
+
+def test_a_driver_that_is_not_installed_is_named(make, pretend, monkeypatch):
+    pretend(lambda config, watch: 0.5)
+    for name in ("psycopg", "psycopg2"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    with pytest.raises(SettingError, match=r"psycopg.* is missing: pip install .?psycopg"):
+        carry_out(make(trials=1), storage="postgresql://me:hunter2@host/db")
 
 
 def test_a_password_is_not_repeated(make, pretend):

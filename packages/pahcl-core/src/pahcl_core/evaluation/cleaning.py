@@ -22,6 +22,11 @@ from pahcl_core.evaluation.runs import (
 from pahcl_core.training.run_directory import LOG, METRICS, STUDY, SWEEP, is_in_use
 from pahcl_track.journal import JOURNAL
 
+_OF_SETS = (STUDY, SWEEP, LOG)
+"""One of these is in a folder above runs that belong together."""
+
+_AT_WORK = "a process is at it"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
@@ -73,8 +78,11 @@ def planned_cleaning(
     runs = list_runs(root)
     idle = {run.name: now_s - _last_written(run.directory) for run in runs}
     asked = [run for run in runs if _is_wanted(run, idle[run.name], wanted)]
-    kept = dict(_missed(runs, asked, metric))
     sets = _together(root, runs)
+    kept = dict(_missed(runs, asked, metric))
+    for home, members in sets.items():
+        if is_in_use(home):
+            kept |= {run.name: _AT_WORK for run in members if run in asked}
     going = [run for run in asked if run.name not in kept]
     while new := dict(_held_by_others(runs, going, sets)):
         kept |= new
@@ -148,7 +156,7 @@ def _missed(
                 best.setdefault(top.name, f"the best {task} by {name}")
     for run in asked:
         if run.state == "running":
-            yield run.name, "a process is at it"
+            yield run.name, _AT_WORK
         elif run.name in best:
             yield run.name, best[run.name]
 
@@ -161,7 +169,7 @@ def _together(root: Path, runs: Sequence[RunSummary]) -> dict[Path, list[RunSumm
         for folder in run.directory.parents:
             if folder == root.parent:
                 break
-            if (folder / STUDY).exists() or (folder / SWEEP).exists():
+            if any((folder / name).exists() for name in _OF_SETS):
                 home = folder
         sets.setdefault(home, []).append(run)
     return sets

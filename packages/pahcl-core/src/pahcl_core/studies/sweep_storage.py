@@ -1,6 +1,8 @@
 """Where the trials of a sweep are written down: a file, or a database that many machines reach."""
 
 import contextlib
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,15 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from pahcl_core.errors import DataError, SettingError
 
 JOURNAL = "study.journal"
+_ATTEMPTS = 6
 _WAIT_S = 60.0  # for others who are writing
-_DRIVERS = {"postgresql": "psycopg2-binary", "mysql": "PyMySQL"}
+_PACKAGES = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+    "pymysql": "PyMySQL",
+}
+"""What to install, by the module that is missing."""
 
 
 class _FileLock(JournalFileOpenLock):
@@ -70,14 +79,28 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
     if kind == "sqlite":
         options = {"connect_args": {"timeout": _WAIT_S}}
     try:
-        return RDBStorage(url, engine_kwargs=options)
+        return _database(url, options)
     except ImportError as error:
-        package = _DRIVERS.get(kind, f"a driver for {kind}")
+        # Which driver SQLAlchemy takes by default differs between its versions.
+        module = getattr(error.__cause__, "name", None) or "its driver"
+        package = _PACKAGES.get(module, module)
         raise SettingError(
-            f"--storage {kind}: its driver is missing: pip install {package}"
+            f"--storage {kind}: {module} is missing: pip install {package}"
         ) from error
     except ArgumentError as error:  # which repeats the URL
         raise SettingError(f"--storage {kind}: is no URL of a database that is known") from error
+
+
+def _database(url: str, options: dict[str, Any]) -> RDBStorage:
+    """Where several processes make its tables at the same moment, all but one are refused."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return RDBStorage(url, engine_kwargs=options)
+        except ArgumentError:
+            raise
+        except SQLAlchemyError:
+            time.sleep(random.uniform(0.1, 0.5))  # apart from each other
+    return RDBStorage(url, engine_kwargs=options)
 
 
 @contextlib.contextmanager
