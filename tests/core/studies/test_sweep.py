@@ -321,6 +321,31 @@ def test_who_was_taken_to_be_lost_does_not_count(make, tmp_path, caplog):
     assert "trial_000 was taken to be lost" in caplog.text
 
 
+@pytest.mark.parametrize("storage", [None, "sqlite"])
+def test_who_comes_at_the_same_moment_gets_another_trial(make, tmp_path, storage):
+    """SQLite by itself lets two read that a trial is waiting before either takes it."""
+    plan = make(trials=12)
+    (tmp_path / "sweep").mkdir()
+    url = storage and f"sqlite:///{tmp_path}/study.db"
+    workers = [SharedStudy(plan, open_storage(url, plan.directory)) for _ in range(4)]
+    begin, claimed = threading.Barrier(4), []
+
+    def work(shared):
+        begin.wait()
+        while (claim := shared.claim()) is not None:
+            claimed.append((claim.slot, claim.values["optimiser.lr"]))
+            shared.complete(claim, 0.5)
+
+    threads = [threading.Thread(target=work, args=(shared,)) for shared in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(slot for slot, _ in claimed) == list(range(12))
+    assert len({rate for _, rate in claimed}) == 12
+
+
 def test_who_gives_signs_of_life_is_left_alone(make, tmp_path):
     plan = make(trials=1, lost_after_s=0.2)
     (tmp_path / "sweep").mkdir()

@@ -12,6 +12,7 @@ import filelock
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pahcl_core.errors import DataError, SettingError
@@ -79,7 +80,7 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
     if kind == "sqlite":
         options = {"connect_args": {"timeout": _WAIT_S}}
     try:
-        return _database(url, options)
+        storage = _database(url, options)
     except ImportError as error:
         # Which driver SQLAlchemy takes by default differs between its versions.
         module = getattr(error.__cause__, "name", None) or "its driver"
@@ -89,6 +90,27 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
         ) from error
     except ArgumentError as error:  # which repeats the URL
         raise SettingError(f"--storage {kind}: is no URL of a database that is known") from error
+    if kind == "sqlite":
+        _one_at_a_time(storage.engine)
+    return storage
+
+
+def _one_at_a_time(engine: Engine) -> None:
+    """Have SQLite lock the database before it reads what it is to change.
+
+    By itself it does so when it writes, so that two processes may find the same trial waiting, and
+    both take it.
+    """
+
+    def connected(connection: Any, record: object) -> None:  # noqa: ANN401  sqlite3's
+        connection.isolation_level = None  # else sqlite3 begins transactions by its own rules
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begin)
+    engine.dispose()  # of what was connected before
 
 
 def _database(url: str, options: dict[str, Any]) -> RDBStorage:
