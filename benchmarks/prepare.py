@@ -14,11 +14,11 @@ a noisy machine is noisy for all:
   the same with each cycle rated and the recording saved.
 
 None of the pairs is quite the same work: to read an annotation is less than to find peaks in an
-envelope, to find heart states far more, and the original keeps no store. Ten times its rate was the
-aim, and is out of reach: reading and filtering take a quarter of our time, and with keeping the
-result under the name of its content (each file hashed, each recording written twice) more than a
-tenth of all that the original does. The table ends with these figures; the budget is a
-floor. Memory is the most that a process held.
+envelope, to find heart states far more, and the original keeps no store. Ten times its rate is the
+budget, and it is missed. Reading and filtering alone would leave room for it; with keeping the
+result as it is kept now (each file hashed, each recording written twice) more than a tenth of all
+that the original does is spent. The table ends with these figures. Memory is the
+most that a process held.
 """
 
 import argparse
@@ -56,8 +56,7 @@ from pahcl_core.data.store import prepare
 from pahcl_core.signal.filtering import filtered, normalise
 from pahcl_core.signal.quality import rate_quality
 
-AIM = 10.0
-MIN_RATIO = 4.0
+MIN_RATIO = 10.0
 MAX_GROWTH_MB = 20.0  # between 100 recordings and six times as many, which are 100 MB of samples
 _FEW = 100
 
@@ -262,7 +261,7 @@ def _medians(taken: list[dict[str, float]]) -> dict[str, float]:
 def _bounds(ms: dict[str, dict[str, float]]) -> list[str]:
     """What the ratio would be if nothing were done but this."""
     theirs, ours = sum(ms["original"].values()), sum(ms["this"].values())
-    lines = [f"a tenth of the original's steps are {theirs / AIM:.2f} ms"]
+    lines = [f"a tenth of the original's steps are {theirs / MIN_RATIO:.2f} ms"]
     for what, names in (("reading and filtering", SOUND), ("and keeping the result", KEPT)):
         alone = sum(ms["this"][name] for name in names)
         lines.append(
