@@ -200,3 +200,17 @@ def test_a_run_that_is_removed_in_part_is_none(outputs, monkeypatch):
     outputs("gone")
     assert [problem for _, problem in removed(planned(outputs))] == [""]
     assert list(outputs.root.iterdir()) == []
+
+
+def test_a_part_that_is_gone_on_with_by_itself_keeps_all(outputs):
+    """Nobody is at the folder that holds them; one of them was resumed."""
+    fcntl = pytest.importorskip("fcntl", reason="files are not locked here")
+    alone, _ = outputs("set/fold_1"), outputs("set/fold_2")
+    (outputs.root / "set" / "study.toml").touch()
+
+    with (alone / "train.log").open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        assert planned(outputs).removals == ()
+        assert planned(outputs).kept["set/fold_1"] == "a process is at it"
+
+    assert going(planned(outputs)) == ["set/fold_1", "set/fold_2"]
