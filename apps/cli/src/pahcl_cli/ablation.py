@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import typer
 
+from pahcl_cli.exit_codes import FAILED
 from pahcl_cli.launch import pretrain_settings
 from pahcl_cli.progress import progress_bar, show_warnings
 from pahcl_cli.run_files import Layers, complete
@@ -29,8 +30,6 @@ from pahcl_core.studies.variants import BASE, Variant, crossed, varied
 from pahcl_core.training.run_directory import LOG
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_track import Run
-
-FAILED = 1
 
 _SYNTHETIC = (
     "The patients are SYNTHETIC: these figures show that the software works, and nothing about "

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from pahcl_cli.exit_codes import FAILED
 from pahcl_cli.fold_runs import InGroup
 from pahcl_cli.progress import progress_bar
 from pahcl_cli.tracking import Tracking, TrackingConfig
@@ -16,8 +17,6 @@ from pahcl_core.studies.batch_markdown import markdown
 from pahcl_core.studies.batch_plan import BatchPlan, planned_batch, read_batch
 from pahcl_core.studies.batch_report import JSON, MARKDOWN
 from pahcl_core.studies.members import is_complete
-
-FAILED = 1
 
 
 def run_batch_file(

@@ -31,12 +31,11 @@ from pahcl_cli.commands import (
     tasks,
     track,
 )
+from pahcl_cli.exit_codes import FAILED, INTERRUPTED, WRONG_USAGE
 from pahcl_cli.speaking import speaks
 from pahcl_core import __version__
 from pahcl_core.errors import DataError, RankLostError, SettingError, TrainingError
 from pahcl_track import TrackerError
-
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 
 class _Commands(TyperGroup):

@@ -80,27 +80,11 @@ Resume = Annotated[
         "--resume", metavar="RUN", help="Go on with this run's folder.", show_default=False
     ),
 ]
-Trackers = Annotated[
-    list[str] | None,
-    typer.Option("--tracker", help="Where to report: `pahcl track list`. Repeatable.  [console]"),
-]
 TrackerOptions = Annotated[
     list[str] | None,
     typer.Option(
         "--tracker-option", metavar="NAME.KEY=VALUE", help="Such as wandb.mode=offline. Repeatable."
     ),
-]
-Project = Annotated[
-    str | None, typer.Option("--project", "--wandb-project", help="To report under.  [PA-HCL]")
-]
-Entity = Annotated[str | None, typer.Option("--entity", "--wandb-entity", help="W&B team or user.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="Of the run. Repeatable.")]
-Group = Annotated[str | None, typer.Option("--group", help="Runs that belong together.")]
-Notes = Annotated[str | None, typer.Option("--notes", help="A sentence about the run.")]
-Wandb = Annotated[bool, typer.Option("--wandb", help="The same as another --tracker wandb.")]
-StrictTracking = Annotated[
-    bool | None,
-    typer.Option("--strict-tracking", help="Stop if a tracker cannot start.", show_default=False),
 ]
 
 _HOMES = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pahcl_cli.exit_codes import FAILED
 from pahcl_cli.launch import identity
 from pahcl_cli.progress import progress_bar, show_warnings
 from pahcl_cli.run_files import complete
@@ -26,8 +27,6 @@ from pahcl_track import Run
 
 if TYPE_CHECKING:
     from pahcl_core.studies.sweep_report import Sweep, TrialRow
-
-FAILED = 1
 
 
 def run_sweep(

@@ -1,12 +1,17 @@
 """`pahcl ablate`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.tracking_options import with_tracking
+
+if TYPE_CHECKING:
+    from pahcl_cli.tracking import Tracking
 
 
+@with_tracking
 def ablate(
     axes: Annotated[
         list[str] | None,
@@ -53,15 +58,8 @@ def ablate(
     num_workers: options.NumWorkers = None,
     config: options.ConfigFile = None,
     settings: options.Set = None,
-    tracker: options.Trackers = None,
-    tracker_option: options.TrackerOptions = None,
-    project: options.Project = None,
-    entity: options.Entity = None,
-    group: options.Group = None,
-    tag: options.Tags = None,
-    notes: options.Notes = None,
-    wandb: options.Wandb = False,
-    strict_tracking: options.StrictTracking = None,
+    *,
+    tracking: "Tracking",
 ) -> None:
     """Pretrain with one thing changed at a time, and compare what linear probes make of it.
 
@@ -70,7 +68,6 @@ def ablate(
     from pahcl_cli.ablation import list_axes, run_ablation, variants_asked_for
     from pahcl_cli.collections import collections_given
     from pahcl_cli.run_files import Layers
-    from pahcl_cli.tracking import Tracking
 
     if list_:
         list_axes(in_json=as_json)
@@ -94,17 +91,7 @@ def ablate(
     run_ablation(
         variants,
         Layers(file=config, overrides=settings or (), named=named),
-        Tracking(
-            trackers=tracker or (),
-            options=tracker_option or (),
-            project=project,
-            entity=entity,
-            group=group,
-            tags=tag or (),
-            notes=notes,
-            wandb=wandb,
-            strict=strict_tracking,
-        ),
+        tracking,
         num_seeds=seeds,
         dry_run=dry_run,
         in_json=as_json,

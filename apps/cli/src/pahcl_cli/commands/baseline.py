@@ -1,11 +1,15 @@
 """`pahcl baseline`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.tracking_options import with_tracking
+
+if TYPE_CHECKING:
+    from pahcl_cli.tracking import Tracking
 
 EPILOG = (
     "Two more baselines are fine-tunings that start from nothing: the encoder itself, "
@@ -14,6 +18,7 @@ EPILOG = (
 )
 
 
+@with_tracking
 def baseline(
     features: Annotated[str, typer.Argument(help="log_mel, mfcc, phase_bands or embedding.")],
     task: Annotated[str, typer.Argument(help="`pahcl tasks` lists them; or your own .toml file.")],
@@ -36,15 +41,8 @@ def baseline(
     num_workers: options.NumWorkers = None,
     config: options.ConfigFile = None,
     settings: options.Set = None,
-    tracker: options.Trackers = None,
-    tracker_option: options.TrackerOptions = None,
-    project: options.Project = None,
-    entity: options.Entity = None,
-    group: options.Group = None,
-    tag: options.Tags = None,
-    notes: options.Notes = None,
-    wandb: options.Wandb = False,
-    strict_tracking: options.StrictTracking = None,
+    *,
+    tracking: "Tracking",
 ) -> None:
     """Score what a model must beat: simple features of a recording, and a simple classifier.
 
@@ -57,7 +55,6 @@ def baseline(
     from pahcl_cli.fold_runs import run_in_folds
     from pahcl_cli.launch import baseline_settings, run_baseline
     from pahcl_cli.run_files import Layers
-    from pahcl_cli.tracking import Tracking
 
     named = {
         "features": features,
@@ -74,17 +71,6 @@ def baseline(
         "num_workers": num_workers,
     }
     layers = Layers(file=config, overrides=settings or (), named=named)
-    tracking = Tracking(
-        trackers=tracker or (),
-        options=tracker_option or (),
-        project=project,
-        entity=entity,
-        group=group,
-        tags=tag or (),
-        notes=notes,
-        wandb=wandb,
-        strict=strict_tracking,
-    )
     if folds is None and seeds is None:
         run_baseline(layers, tracking)
         return

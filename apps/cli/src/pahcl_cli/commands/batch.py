@@ -1,13 +1,18 @@
 """`pahcl batch`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.tracking_options import with_tracking
+
+if TYPE_CHECKING:
+    from pahcl_cli.tracking import Tracking
 
 
+@with_tracking
 def batch(
     file: Annotated[Path, typer.Argument(help="A batch file: tasks, modes, shots, folds, seeds.")],
     data: options.Data = None,
@@ -20,15 +25,8 @@ def batch(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the runs, and do none.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    tracker: options.Trackers = None,
-    tracker_option: options.TrackerOptions = None,
-    project: options.Project = None,
-    entity: options.Entity = None,
-    group: options.Group = None,
-    tag: options.Tags = None,
-    notes: options.Notes = None,
-    wandb: options.Wandb = False,
-    strict_tracking: options.StrictTracking = None,
+    *,
+    tracking: "Tracking",
 ) -> None:
     """Train many ways on many tasks, over folds and seeds, and compare them in one table.
 
@@ -37,7 +35,6 @@ def batch(
     """
     from pahcl_cli.batch_runs import run_batch_file
     from pahcl_cli.collections import collections_given
-    from pahcl_cli.tracking import Tracking
 
     run_batch_file(
         file,
@@ -48,17 +45,7 @@ def batch(
             "output_dir": output_dir and str(output_dir),
             "store": store and str(store),
         },
-        Tracking(
-            trackers=tracker or (),
-            options=tracker_option or (),
-            project=project,
-            entity=entity,
-            group=group,
-            tags=tag or (),
-            notes=notes,
-            wandb=wandb,
-            strict=strict_tracking,
-        ),
+        tracking,
         jobs=jobs,
         dry_run=dry_run,
         in_json=as_json,

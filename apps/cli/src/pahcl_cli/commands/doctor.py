@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.exit_codes import FAILED
 
 
 def doctor(
@@ -30,4 +31,4 @@ def doctor(
     else:
         typer.echo("\n".join(finding_lines(found)))
     if broken:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)

@@ -1,14 +1,19 @@
 """`pahcl finetune`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.tracking_options import with_tracking
 from pahcl_core.errors import SettingError
 
+if TYPE_CHECKING:
+    from pahcl_cli.tracking import Tracking
 
+
+@with_tracking
 def finetune(
     task: Annotated[
         str | None,
@@ -27,13 +32,8 @@ def finetune(
         bool | None,
         typer.Option("--linear-eval/--full", help="Train the classifier alone, or everything."),
     ] = None,
-    few_shot: Annotated[
-        bool | None,
-        typer.Option("--few-shot/--all-shots", help="Train on a share of the persons."),
-    ] = None,
-    shot_ratio: Annotated[
-        float | None, typer.Option("--shot-ratio", help="That share.  [0.1]")
-    ] = None,
+    few_shot: options.FewShot = None,
+    shot_ratio: options.ShotRatio = None,
     shots_per_class: options.ShotsPerClass = None,
     pooling: Annotated[
         str | None,
@@ -55,15 +55,8 @@ def finetune(
     config: options.ConfigFile = None,
     resume: options.Resume = None,
     settings: options.Set = None,
-    tracker: options.Trackers = None,
-    tracker_option: options.TrackerOptions = None,
-    project: options.Project = None,
-    entity: options.Entity = None,
-    group: options.Group = None,
-    tag: options.Tags = None,
-    notes: options.Notes = None,
-    wandb: options.Wandb = False,
-    strict_tracking: options.StrictTracking = None,
+    *,
+    tracking: "Tracking",
 ) -> None:
     """Train a classifier for a clinical task, and score it on patients it has not seen.
 
@@ -73,7 +66,6 @@ def finetune(
     from pahcl_cli.fold_runs import run_in_folds
     from pahcl_cli.launch import finetune_settings, run_finetune
     from pahcl_cli.run_files import Layers
-    from pahcl_cli.tracking import Tracking
 
     if task is not None and task_option is not None and task != task_option:
         raise SettingError(f"two tasks given: {task!r} and --task {task_option!r}")
@@ -98,17 +90,6 @@ def finetune(
         "num_workers": num_workers,
     }
     layers = Layers(file=config, overrides=settings or (), named=named)
-    tracking = Tracking(
-        trackers=tracker or (),
-        options=tracker_option or (),
-        project=project,
-        entity=entity,
-        group=group,
-        tags=tag or (),
-        notes=notes,
-        wandb=wandb,
-        strict=strict_tracking,
-    )
     if folds is None and seeds is None:
         run_finetune(layers, tracking, resume=resume)
         return

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.exit_codes import REFUSED
 from pahcl_core.errors import DataError
 
 if TYPE_CHECKING:
     from pahcl_core.evaluation.answers import Answer
-
-REFUSED = 3
-"""Exit code where everything could be read, but nothing is said of somebody."""
 
 
 def predict(

@@ -1,12 +1,17 @@
 """`pahcl pretrain`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.tracking_options import with_tracking
+
+if TYPE_CHECKING:
+    from pahcl_cli.tracking import Tracking
 
 
+@with_tracking
 def pretrain(
     data: options.Data = None,
     data_dir: options.DataDir = None,
@@ -27,21 +32,13 @@ def pretrain(
     config: options.ConfigFile = None,
     resume: options.Resume = None,
     settings: options.Set = None,
-    tracker: options.Trackers = None,
-    tracker_option: options.TrackerOptions = None,
-    project: options.Project = None,
-    entity: options.Entity = None,
-    group: options.Group = None,
-    tag: options.Tags = None,
-    notes: options.Notes = None,
-    wandb: options.Wandb = False,
-    strict_tracking: options.StrictTracking = None,
+    *,
+    tracking: "Tracking",
 ) -> None:
     """Train an encoder on cycles and their phases, without labels."""
     from pahcl_cli.collections import collections_given
     from pahcl_cli.launch import run_pretrain
     from pahcl_cli.run_files import Layers
-    from pahcl_cli.tracking import Tracking
 
     named = {
         "data": collections_given(data or ()),
@@ -60,16 +57,6 @@ def pretrain(
     }
     run_pretrain(
         Layers(file=config, overrides=settings or (), named=named),
-        Tracking(
-            trackers=tracker or (),
-            options=tracker_option or (),
-            project=project,
-            entity=entity,
-            group=group,
-            tags=tag or (),
-            notes=notes,
-            wandb=wandb,
-            strict=strict_tracking,
-        ),
+        tracking,
         resume=resume,
     )

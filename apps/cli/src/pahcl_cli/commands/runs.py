@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from pahcl_cli.exit_codes import FAILED
 from pahcl_core.errors import DataError, SettingError
 
 app = typer.Typer(help="What runs came to, and which is better.", no_args_is_help=True)
@@ -133,7 +134,7 @@ def clean(
     )
     plan = planned_cleaning(directory, wanted, now_s=time.time(), metric=metric)
     if cleaned(plan, really=yes, in_json=as_json):
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -171,7 +172,7 @@ def show(
                   again.differing.items()]  # fmt: skip
     typer.echo(json.dumps(shown, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))
     if check and again.differing:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 @app.command()

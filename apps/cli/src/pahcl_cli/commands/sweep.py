@@ -1,13 +1,18 @@
 """`pahcl sweep`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.tracking_options import with_tracking
+
+if TYPE_CHECKING:
+    from pahcl_cli.tracking import Tracking
 
 
+@with_tracking
 def sweep(
     file: Annotated[
         Path, typer.Argument(help="What to vary, and how: docs/sweeps.md.", show_default=False)
@@ -38,15 +43,8 @@ def sweep(
     device: options.Device = None,
     num_workers: options.NumWorkers = None,
     settings: options.Set = None,
-    tracker: options.Trackers = None,
-    tracker_option: options.TrackerOptions = None,
-    project: options.Project = None,
-    entity: options.Entity = None,
-    group: options.Group = None,
-    tag: options.Tags = None,
-    notes: options.Notes = None,
-    wandb: options.Wandb = False,
-    strict_tracking: options.StrictTracking = None,
+    *,
+    tracking: "Tracking",
 ) -> None:
     """Try settings out: a grid, at random or near what did well, judged by the validation.
 
@@ -55,7 +53,6 @@ def sweep(
     """
     from pahcl_cli.collections import collections_given
     from pahcl_cli.sweep import run_sweep
-    from pahcl_cli.tracking import Tracking
 
     run_sweep(
         file,
@@ -68,17 +65,7 @@ def sweep(
             "num_workers": num_workers,
         },
         overrides=settings or (),
-        tracking=Tracking(
-            trackers=tracker or (),
-            options=tracker_option or (),
-            project=project,
-            entity=entity,
-            group=group,
-            tags=tag or (),
-            notes=notes,
-            wandb=wandb,
-            strict=strict_tracking,
-        ),
+        tracking=tracking,
         num_trials=trials,
         storage=storage,
         for_wandb=wandb_sweep,

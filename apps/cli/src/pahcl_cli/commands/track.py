@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pahcl_cli import options
+from pahcl_cli.exit_codes import FAILED
 
 app = typer.Typer(help="Experiment trackers.", no_args_is_help=True)
 
@@ -48,7 +49,7 @@ def check(
     else:
         typer.echo("\n".join(str(one) for one in found))
     if any(one.problem for one in found):
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -69,4 +70,4 @@ def replay(
         for path in report.missing:
             typer.echo(f"not sent, because it is gone: {path}", err=True)
     if report.problem is not None:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
