@@ -17,11 +17,10 @@ from pahcl_core.metrics.bootstrap import (
     chosen_names,
     interval_limits,
     interval_of,
-    multiplicities,
-    numbered,
     wants_auprc,
 )
 from pahcl_core.metrics.resampled import ResampledMetrics
+from pahcl_core.metrics.runs_together import numbered_together, over_resamples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,17 +82,15 @@ def bootstrap_over_runs(
         )
         for run in runs
     ]
-    sizes = [len(run.labels) for run in runs]
-    for size, run in zip(sizes, runs, strict=True):
-        numbered(run.persons, size)  # refuses another number of persons
-    owner, num_persons = numbered([one for run in runs for one in run.persons], sum(sizes))
-    owners = np.split(owner, np.cumsum(sizes)[:-1])
+    owners, num_persons = numbered_together([(run.persons, len(run.labels)) for run in runs])
     limits = interval_limits(confidence)
     measured = _means(metrics, owners, np.ones((num_persons, 1)), names)
-    drawn = {name: np.empty(num_resamples) for name in measured}
-    for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
-        for name, mean in _means(metrics, owners, multiplicity, names).items():
-            drawn[name][those] = mean
+    drawn = over_resamples(
+        lambda multiplicity: _means(metrics, owners, multiplicity, names),
+        num_persons=num_persons,
+        num_resamples=num_resamples,
+        seed=seed,
+    )
     return {
         name: interval_of(
             float(measured[name][0]),

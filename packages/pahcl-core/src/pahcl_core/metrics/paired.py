@@ -21,11 +21,10 @@ from pahcl_core.metrics.bootstrap import (
     ROUNDING,
     chosen_names,
     interval_limits,
-    multiplicities,
-    numbered,
     wants_auprc,
 )
 from pahcl_core.metrics.resampled import ResampledMetrics
+from pahcl_core.metrics.runs_together import numbered_together, over_resamples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,11 +191,7 @@ def paired_bootstrap_over_runs(
     """
     if len(pairs) == 0:
         raise ValueError("there must be at least one pair of runs")
-    sizes = [len(pair.labels) for pair in pairs]
-    for size, pair in zip(sizes, pairs, strict=True):
-        numbered(pair.persons, size)  # refuses another number of persons
-    owner, num_persons = numbered([one for pair in pairs for one in pair.persons], sum(sizes))
-    owners = np.split(owner, np.cumsum(sizes)[:-1])
+    owners, num_persons = numbered_together([(pair.persons, len(pair.labels)) for pair in pairs])
     models = [
         tuple(
             ResampledMetrics(
@@ -215,10 +210,12 @@ def paired_bootstrap_over_runs(
     limits = interval_limits(confidence)
     everyone = np.ones((num_persons, 1))
     measured = _mean_differences(models, owners, everyone, names)
-    drawn = {name: np.empty(num_resamples) for name in measured}
-    for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
-        for name, apart in _mean_differences(models, owners, multiplicity, names).items():
-            drawn[name][those] = apart
+    drawn = over_resamples(
+        lambda multiplicity: _mean_differences(models, owners, multiplicity, names),
+        num_persons=num_persons,
+        num_resamples=num_resamples,
+        seed=seed,
+    )
     return {
         name: _of_resamples(measured[name].item(), drawn[name], limits, num_persons)
         for name in measured
