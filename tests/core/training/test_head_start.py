@@ -9,11 +9,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from pahcl_core.training import finetuning
 from pahcl_core.training.checkpoint import load_checkpoint
 from pahcl_core.training.finetune import finetune
 from pahcl_core.training.head_start import settle
 from pahcl_core.training.optimisation import OptimiserConfig
 from pahcl_core.training.pretrain import pretrain
+from pahcl_core.training.watching import EndedEarly
 from pahcl_track import NullTracker
 
 
@@ -114,3 +116,33 @@ def test_what_has_a_head_start_learns_slowly_unless_told_otherwise(
         rates.append(max(one.args[0].get("lr/encoder", 0) for one in tracker.log.mock_calls))
 
     assert rates == pytest.approx([rate, 0.5], rel=0.3)
+
+
+def test_who_goes_on_does_not_begin_again(
+    pretrain_config, finetune_config, make_cohort, on, silent, mocker
+):
+    """What was learnt since then is the start, and embedding everyone once more changes nothing."""
+    on(make_cohort())
+    pretrained = pretrain(pretrain_config(), tracker=silent).checkpoint
+    whole, parts = (
+        finetune_config(pretrained=pretrained, seed=3, experiment_name=name)
+        for name in ("whole", "parts")
+    )
+    settled = mocker.spy(finetuning, "settle")
+
+    def end(epoch, val):
+        raise EndedEarly
+
+    expected = finetune(whole, tracker=silent).directory
+    with pytest.raises(EndedEarly):
+        finetune(parts, tracker=silent, watch=end)
+    assert settled.call_count == 2
+    resumed = finetune(parts, tracker=silent, resume=True).directory
+
+    assert settled.call_count == 2
+    one, other = (load_checkpoint(folder / "best_model.pt") for folder in (expected, resumed))
+    for name, tensor in one.encoder.items():
+        assert torch.equal(other.encoder[name], tensor), name
+    assert torch.equal(
+        one.heads["classifier"]["linear.weight"], other.heads["classifier"]["linear.weight"]
+    )

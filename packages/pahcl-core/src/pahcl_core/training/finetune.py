@@ -92,6 +92,8 @@ def finetune(
         with ranks.one_then_others():
             cohort = read_cohort(config, progress)
         learner = Finetuning(config, device, pretrained, cohort, ranks)
+        if one.state is None:
+            learner.begin()
         if one.writes_anew:
             write_split(directory / "splits.json", learner.cohort.split)
         with reported(one.run, tracker) as summary, ranks.together(directory):

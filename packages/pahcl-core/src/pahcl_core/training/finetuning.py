@@ -67,10 +67,8 @@ class Finetuning:
         self.model = with_heads(self.encoder, self.heads, passes=self.passes, ranks=ranks)
         self.examples = self._examples()
         self.draws = self.examples.draws
-        self.usual_rate = _RATE
-        if pretrained is not None and config.head_start:
-            self._settle()
-            self.usual_rate = _RATE_AFTER_HEAD_START
+        self.has_head_start = pretrained is not None and config.head_start
+        self.usual_rate = _RATE_AFTER_HEAD_START if self.has_head_start else _RATE
         self.epoch = 0
         self.seen: list[_Seen] = []
 
@@ -101,8 +99,10 @@ class Finetuning:
         )
         return UnitExamples(draws, self.task, config.loss)
 
-    def _settle(self) -> None:
-        """Bring the classifier to where it tells the training examples best, as they are."""
+    def begin(self) -> None:
+        """Give the classifier its head start, if it has one; for a training that does not go on."""
+        if not self.has_head_start:
+            return
         index = spread_over(self.cycles, self.train_cycles, CYCLES_PER_RECORDING)
         labels, bags = self.examples.lesson(index, self.device)
         embedding = self.model.embedded(self.source, index)
