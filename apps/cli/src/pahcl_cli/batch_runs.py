@@ -16,7 +16,7 @@ from pahcl_core.studies.batch import run_batch
 from pahcl_core.studies.batch_markdown import markdown
 from pahcl_core.studies.batch_plan import BatchPlan, planned_batch, read_batch
 from pahcl_core.studies.batch_report import JSON, MARKDOWN
-from pahcl_core.studies.members import is_complete
+from pahcl_core.training.run_directory import is_complete
 
 
 def run_batch_file(

@@ -6,7 +6,7 @@ how it failed, and the others go on.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pahcl_track.redaction import redacted_text
@@ -83,12 +83,7 @@ def _bounded(name: str, check: Check, patience_s: float) -> Sequence[Finding]:
 
 
 def _without_secrets(finding: Finding) -> Finding:
-    return Finding(
-        name=finding.name,
-        state=finding.state,
-        said=redacted_text(finding.said),
-        remedy=redacted_text(finding.remedy),
-    )
+    return replace(finding, said=redacted_text(finding.said), remedy=redacted_text(finding.remedy))
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[str]:

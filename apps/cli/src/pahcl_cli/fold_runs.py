@@ -6,13 +6,13 @@ from typing import Any
 
 import typer
 
-from pahcl_cli.launch import headlines
+from pahcl_cli.launch import headlines, kind_of
 from pahcl_cli.progress import progress_bar
 from pahcl_cli.run_files import complete
 from pahcl_cli.tracking import TrackingConfig, build_tracker
+from pahcl_core.studies.begun_with import Settings
 from pahcl_core.studies.fold_study import run_folds
 from pahcl_core.studies.folds import F, planned_folds
-from pahcl_core.studies.members import AnyConfig
 from pahcl_track import Tracker
 
 
@@ -29,7 +29,7 @@ class InGroup:
         options = tuple(one for one in self.tracked.options if not one.startswith("console."))
         return build_tracker(replace(self.tracked, trackers=names, options=options))
 
-    def described(self, config: AnyConfig) -> Mapping[str, Any]:
+    def described(self, config: Settings) -> Mapping[str, Any]:
         """What a tracker is told of a run."""
         return {
             "config": complete(config, self.tracked),
@@ -64,11 +64,11 @@ def run_in_folds(
 
 def _lines(metrics: Mapping[str, Any], num_runs: int, directory: str) -> list[str]:
     classes = ", ".join(f"{n} {name}" for name, n in metrics["n_by_class"]["test"].items())
-    kind = "SYNTHETIC" if metrics["provenance"] == "synthetic" else "real"
     folds = f"{metrics['folds']} folds" if metrics["folds"] else "held out once"
     seeds = len(metrics["seeds"])
     return [
-        f"{metrics['task']}, {metrics['n']['test']} {metrics['unit']}s ({classes}), {kind} data; "
+        f"{metrics['task']}, {metrics['n']['test']} {metrics['unit']}s ({classes}), "
+        f"{kind_of(metrics)} data; "
         f"{num_runs} runs: {folds}, {seeds} seed{'' if seeds == 1 else 's'}",
         *headlines(metrics),
         f"in {directory}/: final_metrics.json, predictions.csv, and the runs",

@@ -182,7 +182,7 @@ def _tested_on(metrics: Mapping[str, Any]) -> str:
     )
     return (
         f"{metrics['task']}, {metrics['n']['test']} test {metrics['unit']}s ({classes}), "
-        f"{_kind(metrics)} data"
+        f"{kind_of(metrics)} data"
     )
 
 
@@ -221,13 +221,14 @@ def _pretrain_lines(result: PretrainResult) -> list[str]:
     some = f" ({', '.join(synthetic)})" if len(collections) > len(synthetic) > 0 else ""
     return [
         f"pretrained on {metrics['n']['train']} cycles of {metrics['n_persons']} persons{of}, "
-        f"{_kind(metrics)} data{some}; validation loss {metrics['val_loss']:.3f} in epoch "
+        f"{kind_of(metrics)} data{some}; validation loss {metrics['val_loss']:.3f} in epoch "
         f"{metrics['best_epoch']}",
         *_where(result.directory),
     ]
 
 
-def _kind(metrics: Mapping[str, Any]) -> str:
+def kind_of(metrics: Mapping[str, Any]) -> str:
+    """Of the recordings: real ones, or made up."""
     return "SYNTHETIC" if metrics["provenance"] == "synthetic" else "real"
 
 

@@ -23,8 +23,9 @@ class BaselineConfig(Stored, Shots):
     features: Features
     """What a recording is told by. `log_mel` and `mfcc`: statistics over the whole recording of
     its mel spectrum, and of the cepstrum of that. `phase_bands`: how loud each band is in S1,
-    systole, S2 and diastole. `embedding`: the mean of what the encoder of `pretrained`, which stays
-    as it is, makes of its cycles; with `logistic` this is its linear evaluation."""
+    systole, S2 and diastole. `embedding`: mean and standard deviation of what the encoder of
+    `pretrained`, which stays as it is, makes of its cycles; with `logistic` this is its
+    linear evaluation."""
 
     task: str
     """One of `data.tasks`, or the name of `own_task`."""

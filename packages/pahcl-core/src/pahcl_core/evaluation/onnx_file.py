@@ -21,7 +21,7 @@ import contextlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,8 @@ from pahcl_core.errors import DataError, SettingError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.training.checkpoint import Checkpoint, encoder_from, load_checkpoint
 from pahcl_core.training.evaluation import UnitClassifier
-from pahcl_core.training.run_directory import write_atomically
-from pahcl_core.training.trained_model import trained_model
+from pahcl_core.training.run_directory import write_bytes
+from pahcl_core.training.trained_model import model_from
 
 if TYPE_CHECKING:
     import onnx
@@ -69,9 +69,16 @@ def export_onnx(model: Path, to: Path) -> float:
     if to.suffix != ".onnx":
         raise SettingError(f"{to}: the name of an ONNX file must end in .onnx")
     checkpoint = load_checkpoint(model)
-    module, outputs = _module(model, checkpoint)
+    answering = None if checkpoint.task is None else model_from(model, checkpoint, _CPU)
+    module: nn.Module
+    outputs: tuple[str, ...]
+    if answering is None:
+        encoder = encoder_from(model, checkpoint, checkpoint.encoder_config)
+        module, outputs = _Embeds(encoder).eval(), _TELLS[:1]
+    else:
+        module, outputs = _Tells(answering.classifier).eval(), _TELLS
     content = _traced(module, outputs, checkpoint)
-    _describe(content, model, checkpoint)
+    _describe(content, checkpoint, {} if answering is None else answering.as_dict())
     packed = content.SerializeToString()
     difference = _difference(packed, module, outputs, checkpoint)
     if not difference <= TOLERANCE:
@@ -79,10 +86,7 @@ def export_onnx(model: Path, to: Path) -> float:
             f"{model}: as an ONNX file it would say something else, by up to {difference:.2g}; "
             "nothing was written"
         )
-    try:
-        write_atomically(to, lambda scratch: _write(scratch, packed))
-    except OSError as error:
-        raise SettingError(f"{to}: cannot be written: {error.strerror}") from error
+    write_bytes(to, packed)
     return difference
 
 
@@ -131,13 +135,6 @@ class _Tells(nn.Module):
         pooled = (weight[:, None] * embedding).sum(dim=0, keepdim=True)
         said = torch.softmax(self.classifier.classifier(pooled), dim=1)[0]
         return embedding, logits, weight, said
-
-
-def _module(path: Path, checkpoint: Checkpoint) -> tuple[nn.Module, tuple[str, ...]]:
-    if checkpoint.task is None:
-        encoder = encoder_from(path, checkpoint, checkpoint.encoder_config)
-        return _Embeds(encoder).eval(), _TELLS[:1]
-    return _Tells(trained_model(path, _CPU).classifier).eval(), _TELLS
 
 
 def _traced(
@@ -189,7 +186,9 @@ def num_samples(encoder: EncoderConfig, sample_rate: int) -> int:
     return round(encoder.window_s * sample_rate)
 
 
-def _describe(content: "onnx.ModelProto", path: Path, checkpoint: Checkpoint) -> None:
+def _describe(
+    content: "onnx.ModelProto", checkpoint: Checkpoint, answering: Mapping[str, Any]
+) -> None:
     """Put all that is to be known of it into its metadata."""
     told: dict[str, Any] = {
         "encoder": to_dict(checkpoint.encoder_config),
@@ -198,8 +197,7 @@ def _describe(content: "onnx.ModelProto", path: Path, checkpoint: Checkpoint) ->
         "origin": dict(checkpoint.origin),
         "provenance": checkpoint.provenance,
     }
-    if checkpoint.task is not None:
-        told |= trained_model(path, _CPU).as_dict()
+    told |= answering
     entry = content.metadata_props.add()
     entry.key, entry.value = _KEY, json.dumps(told, ensure_ascii=False)
     content.producer_name = "pahcl"
@@ -224,7 +222,3 @@ def _difference(
             scale = max(1.0, float(np.abs(other).max()))
             largest = max(largest, float(np.abs(one - other).max()) / scale)
     return largest
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

@@ -13,7 +13,7 @@ from pahcl_core.training.checkpoint import encoder_from, load_checkpoint
 from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.device import reproducible, resolve_device
 from pahcl_core.training.pretrain import pretrain
-from pahcl_core.training.run_directory import BEST, METRICS, STATE
+from pahcl_core.training.run_directory import BEST, is_complete
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_track import Run
 
@@ -44,8 +44,7 @@ def pretrained_and_probed(
     if (directory / PROBE).exists():
         return load_probe(directory / PROBE)
     seconds: float | None = None
-    # What says where a training stood is removed at its very end.
-    if (directory / METRICS).exists() and not (directory / STATE).exists():
+    if is_complete(directory):
         tracker.reopen(described)
     else:
         goes_on, started = directory.exists(), time.perf_counter()

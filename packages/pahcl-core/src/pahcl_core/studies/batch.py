@@ -10,11 +10,11 @@ from pahcl_core.errors import DataError
 from pahcl_core.studies.batch_plan import BatchPlan, Cell
 from pahcl_core.studies.batch_report import reported, write_batch
 from pahcl_core.studies.fold_study import read_first
-from pahcl_core.studies.members import Tracked, is_complete, member_done
+from pahcl_core.studies.members import Tracked, member_done
 from pahcl_core.studies.out_of_fold import conclude
 from pahcl_core.studies.study import Failure, PlannedRun, make, reason_of, write_base
 from pahcl_core.studies.workers import carried_out_by
-from pahcl_core.training.run_directory import resumed_directory
+from pahcl_core.training.run_directory import is_complete, resumed_directory
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,10 +15,9 @@ from typing import Generic, TypeVar
 
 from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.errors import SettingError
-from pahcl_core.studies.members import is_complete
 from pahcl_core.studies.study import PlannedRun, directory_of, planned, refuse_others
 from pahcl_core.studies.variants import Variant
-from pahcl_core.training.run_directory import METRICS
+from pahcl_core.training.run_directory import METRICS, is_complete
 from pahcl_core.training.settings import FinetuneConfig
 
 F = TypeVar("F", FinetuneConfig, BaselineConfig)

@@ -8,16 +8,15 @@ from typing import Any, Protocol, runtime_checkable
 
 from pahcl_core.baselines.baseline import baseline, describe_baseline
 from pahcl_core.baselines.settings import BaselineConfig
+from pahcl_core.studies.begun_with import Settings
 from pahcl_core.studies.study import PlannedRun
 from pahcl_core.training.finetune import describe_finetune, finetune
 from pahcl_core.training.pretrain import describe_pretrain, pretrain
-from pahcl_core.training.run_directory import METRICS, STATE, write_json
-from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
+from pahcl_core.training.run_directory import is_complete, write_json
+from pahcl_core.training.settings import PretrainConfig
 from pahcl_track import Tracker
 
 _TIMING = "timing.json"
-
-AnyConfig = FinetuneConfig | PretrainConfig | BaselineConfig
 
 
 @runtime_checkable
@@ -28,15 +27,9 @@ class Tracked(Protocol):
         """A fresh one for a run."""
         ...
 
-    def described(self, config: AnyConfig) -> Mapping[str, Any]:
+    def described(self, config: Settings) -> Mapping[str, Any]:
         """What a tracker is told of a run beside what its settings say: fields of `Run`."""
         ...
-
-
-def is_complete(directory: Path) -> bool:
-    """Whether the run in a directory came to its end."""
-    # What says where a training stood is removed at its very end.
-    return (directory / METRICS).exists() and not (directory / STATE).exists()
 
 
 def member_done(run: PlannedRun[Any], tracked: Tracked) -> None:

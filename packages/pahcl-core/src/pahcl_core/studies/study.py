@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.config import to_dict, write_toml
 from pahcl_core.errors import DataError, SettingError, TrainingError
-from pahcl_core.studies.begun_with import HARMLESS, difference, settings_apart, written
+from pahcl_core.studies.begun_with import HARMLESS, Settings, difference, settings_apart, written
 from pahcl_core.studies.variants import Variant
 from pahcl_core.training.ranks import among_others
 from pahcl_core.training.run_directory import CONFIG, STUDY, resumed_directory
@@ -59,7 +59,7 @@ class Failure:
     reason: str
 
 
-def directory_of(base: FinetuneConfig | PretrainConfig | BaselineConfig) -> Path:
+def directory_of(base: Settings) -> Path:
     """Where the study of this base writes."""
     return base.output_dir / base.name
 
@@ -120,7 +120,7 @@ def make(directory: Path) -> None:
         raise SettingError(f"{directory}: cannot write here: {error.strerror}") from error
 
 
-def write_base(base: FinetuneConfig | PretrainConfig | BaselineConfig) -> None:
+def write_base(base: Settings) -> None:
     """Write what the runs of a study have in common, once; its directory is there."""
     if not (directory_of(base) / STUDY).exists():
         write_toml(directory_of(base) / STUDY, to_dict(base))
@@ -133,11 +133,20 @@ def refuse_others(base: C, runs: Sequence[PlannedRun[C]]) -> None:
         SettingError: If there is a run, or a study with other settings, naming one of them.
     """
     directory = directory_of(base)
-    if (directory / CONFIG).exists():
-        raise SettingError(f"{directory} is the folder of a run; choose another --experiment-name")
+    refuse_run(directory)
     _refuse_other(directory / STUDY, base, harmless=HARMLESS | {"seed"})
     for run in runs:
         refuse_other_run(run)
+
+
+def refuse_run(directory: Path) -> None:
+    """Keep what holds many runs out of the folder of a single one.
+
+    Raises:
+        SettingError: If there is a run.
+    """
+    if (directory / CONFIG).exists():
+        raise SettingError(f"{directory} is the folder of a run; choose another --experiment-name")
 
 
 def refuse_other_run(run: PlannedRun[C]) -> None:

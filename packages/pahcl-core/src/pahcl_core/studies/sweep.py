@@ -7,7 +7,7 @@ import optuna
 
 from pahcl_core.data.preparation import Progress
 from pahcl_core.errors import DataError, SettingError
-from pahcl_core.studies.study import OF_ONE_RUN, reason_of
+from pahcl_core.studies.study import OF_ONE_RUN, make, reason_of, refuse_run
 from pahcl_core.studies.sweep_plan import SweepPlan, trial_name
 from pahcl_core.studies.sweep_report import Sweep, concluded, write_report
 from pahcl_core.studies.sweep_storage import open_storage, reached
@@ -17,7 +17,6 @@ from pahcl_core.studies.variants import RunConfig
 from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.ranks import among_others
-from pahcl_core.training.run_directory import CONFIG
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.watching import EndedEarly, Watch
 from pahcl_track import Run, Tracker
@@ -54,13 +53,9 @@ def sweep(
     if among_others():
         raise SettingError("a sweep runs in one process; begin it several times instead")
     directory = plan.directory
-    if (directory / CONFIG).exists():
-        raise SettingError(f"{directory} is the folder of a run; choose another --experiment-name")
+    refuse_run(directory)
     _read_data(plan, progress("reading"))  # a wrong path is not the fault of one trial
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingError(f"{directory}: cannot write here: {error.strerror}") from error
+    make(directory)
     with reached():
         shared = SharedStudy(plan, open_storage(storage, directory))
         while (claim := shared.claim(lambda number: tell(_waiting(number)))) is not None:

@@ -11,7 +11,7 @@ from pahcl_core.studies.begun_with import is_run_of
 from pahcl_core.studies.variants import RunConfig
 from pahcl_core.training.finetune import finetune
 from pahcl_core.training.pretrain import pretrain
-from pahcl_core.training.run_directory import METRICS, STATE
+from pahcl_core.training.run_directory import METRICS, is_complete
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.watching import Watch
 from pahcl_track import Run, Tracker
@@ -40,7 +40,7 @@ def carried_through(
     """
     directory = config.output_dir / config.name
     goes_on = is_run_of(directory, config)
-    if goes_on and (directory / METRICS).exists() and not (directory / STATE).exists():
+    if goes_on and is_complete(directory):
         content: dict[str, Any] = json.loads((directory / METRICS).read_bytes())
         return content
     if isinstance(config, FinetuneConfig):

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pahcl_core.errors import DataError, SettingError
-from pahcl_core.training.run_directory import write_atomically
+from pahcl_core.training.run_directory import write_bytes
 
 SUFFIX = ".safetensors"
 _KEY = "pahcl"  # a single one: the order of several in the file is not always the same
@@ -46,11 +46,7 @@ def write_portable(path: Path, content: Mapping[str, Any]) -> None:
     tensors = {name: one.cpu().contiguous().clone() for name, one in _tensors(content)}
     plain = {**_without_tensors(content), _TENSORS: _digest(tensors)}
     text = json.dumps(plain, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    packed = save(tensors, metadata={_KEY: text})
-    try:
-        write_atomically(path, lambda scratch: _write(scratch, packed))
-    except OSError as error:
-        raise SettingError(f"{path}: cannot be written: {error.strerror}") from error
+    write_bytes(path, save(tensors, metadata={_KEY: text}))
 
 
 def read_portable(path: Path) -> dict[str, Any]:
@@ -75,10 +71,6 @@ def read_portable(path: Path) -> dict[str, Any]:
     if _digest(tensors) != digest:
         raise DataError(f"{path}: is damaged: its numbers are not as they were written")
     return _with_tensors(content, tensors)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def _tensors(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:

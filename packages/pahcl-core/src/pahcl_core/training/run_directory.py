@@ -161,6 +161,12 @@ def _lock(stream: IO[Any]) -> bool:
     return True
 
 
+def is_complete(directory: Path) -> bool:
+    """Whether the run in a directory came to its end."""
+    # What says where a training stood is removed at its very end.
+    return (directory / METRICS).exists() and not (directory / STATE).exists()
+
+
 def is_in_use(path: Path) -> bool:
     """Whether a process that lives is writing a run there; on Windows none is known of.
 
@@ -186,6 +192,18 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         scratch.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that somebody named: complete, or not there.
+
+    Raises:
+        SettingError: If it cannot be written there.
+    """
+    try:
+        write_atomically(path, lambda scratch: _write_bytes(scratch, content))
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON object for people and machines: indented, keys in the order given."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
@@ -195,6 +213,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text: complete, or not there."""
     write_atomically(path, lambda scratch: _write_text(scratch, text))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def _write_text(path: Path, text: str) -> None:

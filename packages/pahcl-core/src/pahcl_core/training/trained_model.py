@@ -117,7 +117,20 @@ def trained_model(path: Path, device: torch.device) -> TrainedModel:
         DataError: As `load_checkpoint`; if it was pretrained only, and tells nothing; or if its
             parameters are not of the shapes that its settings ask for.
     """
-    checkpoint = load_checkpoint(path)
+    return model_from(path, load_checkpoint(path), device)
+
+
+def model_from(path: Path, checkpoint: Checkpoint, device: torch.device) -> TrainedModel:
+    """A model that answers, from a checkpoint that was read.
+
+    Args:
+        path: Where it was, for messages.
+        checkpoint: Its content.
+        device: Where it is to answer.
+
+    Raises:
+        DataError: As `trained_model`, but for what reading it may raise.
+    """
     task, pooling = checkpoint.task, checkpoint.pooling
     if task is None or pooling is None:
         raise DataError(
