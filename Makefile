@@ -26,7 +26,7 @@ PROJECTS := packages/pahcl-track/pyproject.toml packages/pahcl-core/pyproject.to
 CHECKS := check-format check-lint check-types check-imports
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-adapters check $(CHECKS) format bench results models clean
+.PHONY: help install demo test test-adapters check $(CHECKS) format docs bench results models clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -39,7 +39,7 @@ $(INSTALLED): pyproject.toml constraints.txt $(PROJECTS)
 		echo "pahcl needs Python 3.11 or later; name one: make PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt 'pip>=25.3' $(PIP_ARGS)
-	$(BIN)/python -m pip install --quiet $(PINS) $(PIP_ARGS) --group dev \
+	$(BIN)/python -m pip install --quiet $(PINS) $(PIP_ARGS) --group dev --group docs \
 		-e 'packages/pahcl-track[wandb]' -e 'packages/pahcl-core[export,plot,search]' -e apps/cli
 	@touch $@
 
@@ -81,6 +81,10 @@ format: $(INSTALLED) ## rewrite the files as the checks want them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(INSTALLED) ## build the pages of docs/ into docs/_build/html; a warning fails
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 bench: $(INSTALLED) ## run every benchmark; fails when one misses its budget
 	@missed=''; for script in benchmarks/[!_]*.py; do \
 		echo "== $$script"; $(BIN)/python "$$script" || missed="$$missed $$script"; \
@@ -101,4 +105,5 @@ models: $(INSTALLED) ## train the models that come with the package, and their c
 	$(BIN)/python scripts/train_shipped_models.py "$$PAHCL_REAL_DATA"
 
 clean: ## remove the environments and the tools' caches
-	rm -rf $(VENV) $(ADAPTERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ADAPTERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+		docs/_build docs/api

@@ -201,8 +201,9 @@ def pins():
 
 
 def required_anywhere():
-    """Every requirement that the workspace states: run time, wandb extra, build, tools."""
-    lines = set(read_settings(REPOSITORY / "pyproject.toml")["dependency-groups"]["dev"])
+    """Every requirement that the workspace states: run time, extras, build, tools, docs."""
+    groups = read_settings(REPOSITORY / "pyproject.toml")["dependency-groups"]
+    lines = set(groups["dev"]) | set(groups["docs"])
     for path in PROJECTS.values():
         settings = read_settings(path / "pyproject.toml")
         lines |= set(settings["project"]["dependencies"]) | set(

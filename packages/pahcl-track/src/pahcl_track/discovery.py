@@ -38,7 +38,7 @@ class InstalledTracker:
     distribution: str
     version: str
     entry: str
-    """`module:callable`."""
+    """Module and callable, with a colon between."""
 
 
 def installed_trackers() -> list[InstalledTracker]:

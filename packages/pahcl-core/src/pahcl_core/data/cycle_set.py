@@ -34,7 +34,7 @@ class CycleSet:
     """The prepared signals of all recordings, one after the other."""
 
     offsets: Int64[np.ndarray, "recordings_and_one"]
-    """Recording `i` lies at `samples[offsets[i]:offsets[i + 1]]`."""
+    """Where each recording begins in `samples`, and last where the last one ends."""
 
     recording: Int64[np.ndarray, "cycles"]
     """Index into `recordings`, ascending."""
