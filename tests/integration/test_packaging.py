@@ -24,6 +24,8 @@ PROJECTS = {
 }
 PACKAGE_DATA = {
     "pahcl-core": {
+        "pahcl_core/report/page.css",
+        "pahcl_core/report/page.html",
         "pahcl_core/shipped/README.md",
         "pahcl_core/signal/quality_parameters.json",
         "pahcl_core/signal/segmentation_parameters.json",

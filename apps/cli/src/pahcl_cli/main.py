@@ -25,6 +25,7 @@ from pahcl_cli.commands import (
     predict,
     pretrain,
     probe,
+    report,
     runs,
     segment,
     sweep,
@@ -78,6 +79,7 @@ app.command("probe")(probe.probe)
 app.command("embed")(embed.embed)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("segment")(segment.segment)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

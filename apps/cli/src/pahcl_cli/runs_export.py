@@ -5,9 +5,9 @@ import io
 import re
 from collections.abc import Sequence
 
-from pahcl_cli.runs_text import figure_text, moment_text
 from pahcl_core.errors import SettingError, closest
 from pahcl_core.evaluation.runs import RunSummary
+from pahcl_core.evaluation.wording import figure_text, moment_text
 
 _NUM_WORDS = 3  # columns of text, before those of numbers
 _LATEX = {

@@ -1,10 +1,17 @@
 """Runs and comparisons in words and tables, for a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from pahcl_core.evaluation.runs import LOWER_IS_BETTER, PRETRAIN, RunSummary
+from pahcl_core.evaluation.wording import (
+    TESTS,
+    figure_text,
+    moment_text,
+    number_text,
+    p_text,
+    signed_text,
+)
 
 
 def shown_metric(run: RunSummary, metric: str) -> str:
@@ -127,7 +134,7 @@ def _class_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     heads = ["test class", "n", "recall", "precision", "F1", *(f"said {name}" for name in of_test)]
     rows = [
-        [name, str(row["num"]), *(_number(row[key]) for key in ("recall", "precision", "f1")),
+        [name, str(row["num"]), *(number_text(row[key]) for key in ("recall", "precision", "f1")),
          *map(str, said)]
         for (name, row), said in zip(of_test.items(), matrix, strict=True)
     ]  # fmt: skip
@@ -138,7 +145,8 @@ def _class_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
     elif isinstance(threshold := point.get("threshold"), float):
         yield (
             f"  {point['class']} is said from a probability of {threshold:.3g} on, as "
-            f"{point['rule']} chose on validation: {point['chosen_for']} {_number(point['value'])}"
+            f"{point['rule']} chose on validation: {point['chosen_for']} "
+            f"{number_text(point['value'])}"
         )
 
 
@@ -148,7 +156,8 @@ def _calibration_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(found, Mapping) or not test:
         return
     yield ""
-    yield f"calibration of the test: ECE {_number(test['ece'])}, Brier {_number(test['brier'])}"
+    ece, score = number_text(test["ece"]), number_text(test["brier"])
+    yield f"calibration of the test: ECE {ece}, Brier {score}"
     temperature = found.get("temperature")
     scaled = found.get("test_at_temperature")
     if temperature is None:
@@ -156,7 +165,7 @@ def _calibration_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
     elif isinstance(scaled, Mapping):
         yield (
             f"  at the temperature of the validation units, {temperature:.3g}: "
-            f"ECE {_number(scaled['ece'])}, Brier {_number(scaled['brier'])}"
+            f"ECE {number_text(scaled['ece'])}, Brier {number_text(scaled['brier'])}"
         )
 
 
@@ -198,34 +207,6 @@ def _figure(run: RunSummary, name: str) -> str:
     return f"loss {shown}" if shown and name == "val_loss" and run.task == PRETRAIN else shown
 
 
-def figure_text(value: float | None, low: float | None, high: float | None) -> str:
-    """With the ends of its interval, where it has one; nothing for what there is not."""
-    if value is None:
-        return ""
-    if low is None or high is None:
-        return _number(value)
-    return f"{_number(value)} ({_number(low)} to {_number(high)})"
-
-
-def _number(value: float | None) -> str:
-    """Three digits after the point; a cost in dollars has none."""
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3f}"
-
-
-def _signed(value: float) -> str:
-    return f"{'−' if value < 0 else '+'}{_number(abs(value))}"
-
-
-def moment_text(seconds: float, precision: str) -> str:
-    """In UTC, from seconds since 1970, to `minutes` or `seconds`."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(sep=" " if precision == "minutes" else "T", timespec=precision)[
-        : 16 if precision == "minutes" else None
-    ]
-
-
 def comparison_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Two methods, as `MethodComparison.as_dict` has them."""
     first, second, pairs = found["first"], found["second"], found["pairs"]
@@ -250,21 +231,21 @@ def comparison_lines(found: Mapping[str, Any]) -> Iterator[str]:
         for kind in ("delong", "mcnemar", "wilcoxon", "corrected_t"):
             if kind in one:
                 p, why = one[kind]["p"], one[kind]["undefined"]
-                others.append(f"{_TESTS[kind]} {'–' if p is None else _p(p)}")
+                others.append(f"{TESTS[kind]} {'–' if p is None else p_text(p)}")
                 if p is None:
-                    reasons.append(f"  {name}: {_TESTS[kind]}: {why}")
+                    reasons.append(f"  {name}: {TESTS[kind]}: {why}")
         if test["undefined"]:
             reasons.append(f"  {name}: {test['undefined']}")
         rows.append(
             [
                 name + (" ↓" if name in LOWER_IS_BETTER else ""),
-                "–" if test["difference"] is None else _signed(test["difference"]),
+                "–" if test["difference"] is None else signed_text(test["difference"]),
                 "–"
                 if test["low"] is None
-                else f"{_signed(test['low'])} to {_signed(test['high'])}",
-                "–" if test["p"] is None else _p(test["p"]),
-                _number(one["first"]),
-                _number(one["second"]),
+                else f"{signed_text(test['low'])} to {signed_text(test['high'])}",
+                "–" if test["p"] is None else p_text(test["p"]),
+                number_text(one["first"]),
+                number_text(one["second"]),
                 ", ".join(others),
             ]
         )
@@ -277,15 +258,3 @@ def comparison_lines(found: Mapping[str, Any]) -> Iterator[str]:
             f"  DeLong and McNemar take the {pairs[0]['n_units']} units to be of as many persons; "
             f"they are of {pairs[0]['n_persons']}"
         )
-
-
-_TESTS = {
-    "delong": "DeLong",
-    "mcnemar": "McNemar",
-    "wilcoxon": "Wilcoxon over runs",
-    "corrected_t": "corrected t over runs",
-}
-
-
-def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"

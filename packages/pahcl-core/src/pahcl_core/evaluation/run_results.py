@@ -83,6 +83,17 @@ def read_result(directory: Path, *, seed: int | None = None) -> RunResult:
     if run.state != "complete":
         why = f": {run.reason}" if run.reason else ""
         raise DataError(f"{directory}: this run has no result yet; it is {run.state}{why}")
+    return result_of(run, seed=seed)
+
+
+def result_of(run: RunSummary, *, seed: int | None = None) -> RunResult:
+    """The same of a run that has written all that it came to, and may be about to end.
+
+    Raises:
+        DataError: As `read_result`, but for how the run stands.
+        SettingError: As `read_result`.
+    """
+    directory = run.directory
     name = run.metrics.get("task")
     if not isinstance(name, str) or name == PRETRAIN:
         raise DataError(f"{directory}: is no fine-tuning, so there is nobody it was scored on")

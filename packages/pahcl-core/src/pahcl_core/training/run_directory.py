@@ -27,6 +27,9 @@ SWEEP = "sweep.json"
 
 METRICS = "final_metrics.json"
 PREDICTIONS = "predictions.csv"
+REPORT = "report.html"
+"""A page that says what the run came to; made at its end, or later by `pahcl report`."""
+
 STATE = "resume.pt"
 """Where a training stands; there until all else of the run is."""
 

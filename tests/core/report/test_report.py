@@ -1,0 +1,193 @@
+"""The page of a run, made of files that nobody ran."""
+
+import json
+
+import pytest
+
+from pahcl_core.data.tasks import task_named
+from pahcl_core.errors import DataError
+from pahcl_core.evaluation.run_results import read_result
+from pahcl_core.report.report import write_report
+from pahcl_core.training.assessment import assess
+from pahcl_core.training.scoring import score_answers
+from support.made_up_runs import BEGUN_S, made_up_answers, write_run
+from support.pages import Page
+
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+def finished_run(directory, *, task="circor_outcome", num=60, seed=1, **options):
+    """A run with all that a fine-tuning writes of its figures."""
+    labels, probabilities = made_up_answers(task, num, seed=seed)
+    write_run(directory, task=task, labels=labels, probabilities=probabilities, **options)
+    found = read_result(directory)
+    answers = found.splits["test"]
+    metrics = json.loads((directory / "final_metrics.json").read_text())
+    scores = score_answers(answers, found.task)
+    metrics |= {f"test_{name}": value for name, value in scores.values.items()}
+    metrics |= {"provenance": "real", "best_epoch": 2, "selected_by": "val_auroc"}
+    metrics |= assess({"test": answers}, found.task, num_resamples=20)
+    (directory / "final_metrics.json").write_text(json.dumps(metrics))
+    return directory
+
+
+def log_epochs(directory, values):
+    """Put epochs into the journal, before its end."""
+    path = directory / "journal.jsonl"
+    begin, end = path.read_text().splitlines()
+    rows = [
+        {"n": 1 + i, "t": BEGUN_S + i, "step": 10 * i, "values": {"epoch": i, **row}}
+        for i, row in enumerate(values, start=1)
+    ]
+    path.write_text("\n".join([begin, *map(json.dumps, rows), end]) + "\n")
+
+
+def page_of(directory):
+    return Page(write_report(directory))
+
+
+def test_a_report_tells_the_figures_of_the_run_and_needs_nothing_else(tmp_path):
+    directory = finished_run(tmp_path / "one")
+    log_epochs(directory, [{"train/loss": 1.5, "val/loss": 1.25, "val/auroc": 0.5}] * 3)
+    metrics = json.loads((directory / "final_metrics.json").read_text())
+
+    page = page_of(directory)
+
+    low, high = metrics["intervals"]["test"]["auroc"]
+    figure = f"{metrics['test_auroc']:.3f} ({low:.3f} to {high:.3f})"
+    assert figure in page.texts
+    assert f"test, {metrics['n']['test']} patients" in page.texts
+    assert not page.unbalanced
+    assert not page.all("script")
+    addresses = [one.get("href") or one.get("src") for _, one in page.elements]
+    assert all(a is None or a.startswith(("#", "data:")) for a in addresses)
+    headings = {"Summary", "Learning curves", "Metrics", "ROC and precision-recall"}
+    headings |= {"Confusion matrix", "Calibration", "Settings", "Environment and provenance"}
+    assert headings <= set(page.texts)
+
+
+def test_every_figure_says_what_it_shows(tmp_path):
+    directory = finished_run(tmp_path / "one", task="circor_murmur")
+    log_epochs(directory, [{"train/loss": 1.5, "val/loss": 1.25}] * 2)
+
+    page = page_of(directory)
+
+    figures = page.all("svg")
+    ids = [attributes.get("id") for _, attributes in page.elements if attributes.get("id")]
+    assert len(figures) >= 5
+    assert len(ids) == len(set(ids))
+    for figure in figures:
+        assert figure["role"] == "img"
+        assert set(figure["aria-labelledby"].split()) <= set(ids)
+    assert len(page.all("title")) == len(figures) + 1
+    assert len(page.all("desc")) == len(figures)
+
+
+def test_the_matrix_is_that_of_the_predictions(tmp_path):
+    directory = finished_run(tmp_path / "one", num=40)
+    metrics = json.loads((directory / "final_metrics.json").read_text())
+    counts = [str(n) for row in metrics["confusion_matrix"]["test"] for n in row]
+
+    texts = page_of(directory).texts
+
+    begin = texts.index("true")
+    shown = [one for one in texts[begin : begin + 13] if one.isdigit()]
+    assert shown == counts
+
+
+def test_nothing_from_a_run_is_taken_for_markup(tmp_path):
+    directory = finished_run(
+        tmp_path / "<script>alert(2)<",
+        tags=[HOSTILE],
+        group=HOSTILE,
+        config={HOSTILE: HOSTILE, "data_dir": HOSTILE},
+        metrics={"undefined": {"test_f1": HOSTILE}, "versions": {HOSTILE: HOSTILE}},
+    )
+    (directory / "train.log").write_text(f"2026-01-01 00:00:00,000 WARNING {HOSTILE}\n")
+    log_epochs(directory, [{"val/loss": 1.25, f"val/{HOSTILE}": 0.5}] * 2)
+
+    page = page_of(directory)
+
+    assert not page.all("script")
+    assert not page.unbalanced
+    assert page.text.count("<script>alert(1)") >= 8
+
+
+def test_secrets_in_settings_are_not_told(tmp_path):
+    directory = finished_run(tmp_path / "one", config={"tracking": {"api_key": "abcdefgh1234"}})
+
+    text = write_report(directory).read_text()
+
+    assert "tracking.api_key" in text
+    assert "abcdefgh1234" not in text
+
+
+def test_a_pretraining_has_curves_and_says_what_it_cannot_have(tmp_path):
+    directory = tmp_path / "pre"
+    directory.mkdir()
+    run = {"name": "pre", "tags": [], "job_type": "pretrain", "config": {"seed": 3}}
+    events = [{"n": 0, "t": BEGUN_S, "run": run}, {"n": 1, "t": BEGUN_S + 1, "finish": {
+        "status": "completed", "error": None, "summary": {}}}]  # fmt: skip
+    (directory / "journal.jsonl").write_text("".join(json.dumps(one) + "\n" for one in events))
+    metrics = {"task": "pretrain", "unit": "cycle", "n": {"train": 9, "val": 4}, "val_loss": 0.75}
+    (directory / "final_metrics.json").write_text(json.dumps(metrics))
+    log_epochs(directory, [{"train/loss": 1.5, "val/loss": 0.75, "val/retrieval": 0.5}] * 3)
+
+    page = page_of(directory)
+
+    assert "Of 4 validation cycles." in page.texts
+    assert "0.750" in page.texts
+    assert any("a pretraining uses no labels" in one for one in page.texts)
+    assert "Confusion matrix" not in page.texts
+    assert len(page.all("svg")) == 2
+
+
+def test_a_run_that_failed_is_told_as_such(tmp_path):
+    directory = finished_run(tmp_path / "one")
+    (directory / "final_metrics.json").unlink()
+    path = directory / "journal.jsonl"
+    path.write_text(
+        path.read_text().replace('"completed", "error": null', '"failed", "error": "no"')
+    )
+
+    page = page_of(directory)
+
+    assert "The run is failed: no." in page.texts
+    assert "the run has no result yet; it is failed" in page.texts
+
+
+def test_predictions_that_are_gone_cost_their_sections_alone(tmp_path):
+    directory = finished_run(tmp_path / "one")
+    (directory / "predictions.csv").unlink()
+
+    page = page_of(directory)
+
+    assert any("predictions.csv" in one for one in page.texts)
+    assert "Metrics" in page.texts
+    assert "Confusion matrix" not in page.texts
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere: there is no such run"):
+        write_report(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: is no run: it has neither settings nor metrics"):
+        write_report(tmp_path / "empty")
+    directory = finished_run(tmp_path / "one")
+    with pytest.raises(DataError, match=r"x\.html: cannot be written: No such file"):
+        write_report(directory, to=tmp_path / "missing" / "x.html")
+    (directory / "final_metrics.json").write_text("{")
+    with pytest.raises(DataError, match=r"final_metrics\.json: is no JSON"):
+        write_report(directory)
+
+
+def test_the_operating_point_is_told_and_marked(tmp_path):
+    point = {"rule": "youden", "class": "Abnormal", "threshold": 0.25, "chosen_for": "val_youden"}
+    directory = finished_run(tmp_path / "one", metrics={"operating_point": {**point, "value": 0.5}})
+
+    page = page_of(directory)
+
+    assert any("Abnormal is said from a probability of 0.25 on" in one for one in page.texts)
+    spots = [one for one in page.all("polygon") if one["class"].startswith("spot")]
+    assert len(spots) == 2
+    assert task_named("circor_outcome").positive == "Abnormal"
