@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -10,9 +11,12 @@ from pahcl_cli.launch import headlines, kind_of
 from pahcl_cli.progress import progress_bar
 from pahcl_cli.run_files import complete
 from pahcl_cli.tracking import TrackingConfig, build_tracker
+from pahcl_core.report.report import write_report
 from pahcl_core.studies.begun_with import Settings
 from pahcl_core.studies.fold_study import run_folds
 from pahcl_core.studies.folds import F, planned_folds
+from pahcl_core.training.run_directory import METRICS, PREDICTIONS
+from pahcl_core.training.run_report import made_report
 from pahcl_track import Tracker
 
 
@@ -59,10 +63,17 @@ def run_in_folds(
         tell=lambda line: typer.echo(line, err=True),
         progress=progress_bar(plan.base.name),
     )
-    typer.echo("\n".join(_lines(metrics, len(plan.runs), str(plan.directory))))
+    typer.echo("\n".join(_lines(metrics, len(plan.runs), plan.directory)))
 
 
-def _lines(metrics: Mapping[str, Any], num_runs: int, directory: str) -> list[str]:
+def _where(directory: Path) -> str:
+    """What was written, a report among it if one could be made."""
+    report = made_report(write_report, directory)
+    files = [METRICS, PREDICTIONS, *([] if report is None else [report.name])]
+    return f"in {directory}/: {', '.join(files)}, and the runs"
+
+
+def _lines(metrics: Mapping[str, Any], num_runs: int, directory: Path) -> list[str]:
     classes = ", ".join(f"{n} {name}" for name, n in metrics["n_by_class"]["test"].items())
     folds = f"{metrics['folds']} folds" if metrics["folds"] else "held out once"
     seeds = len(metrics["seeds"])
@@ -71,5 +82,5 @@ def _lines(metrics: Mapping[str, Any], num_runs: int, directory: str) -> list[st
         f"{kind_of(metrics)} data; "
         f"{num_runs} runs: {folds}, {seeds} seed{'' if seeds == 1 else 's'}",
         *headlines(metrics),
-        f"in {directory}/: final_metrics.json, predictions.csv, and the runs",
+        _where(directory),
     ]

@@ -18,6 +18,7 @@ from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.data.readers import reader_of
 from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import SettingError
+from pahcl_core.report.report import report_at_end
 from pahcl_core.training.finetune import FinetuneResult, describe_finetune, finetune
 from pahcl_core.training.pretrain import PretrainResult, describe_pretrain, pretrain
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
@@ -48,6 +49,7 @@ def run_finetune(layers: Layers, tracking: Tracking, resume: Path | None = None)
         tracker=build_tracker(tracked),
         resume=resume is not None,
         progress=progress_bar(config.name),
+        report=report_at_end,
     )
     if speaks():
         typer.echo("\n".join(_finetune_lines(result)))
@@ -86,7 +88,11 @@ def run_baseline(layers: Layers, tracking: Tracking) -> BaselineResult:
     config, tracked = baseline_settings(layers, tracking)
     run = describe_baseline(config, config=complete(config, tracked), **identity(tracked))
     result = baseline(
-        config, run=run, tracker=build_tracker(tracked), progress=progress_bar(config.name)
+        config,
+        run=run,
+        tracker=build_tracker(tracked),
+        progress=progress_bar(config.name),
+        report=report_at_end,
     )
     typer.echo("\n".join(_baseline_lines(result)))
     return result
@@ -109,6 +115,7 @@ def run_pretrain(layers: Layers, tracking: Tracking, resume: Path | None = None)
         tracker=build_tracker(tracked),
         resume=resume is not None,
         progress=progress_bar(config.name),
+        report=report_at_end,
     )
     if speaks():
         typer.echo("\n".join(_pretrain_lines(result)))

@@ -193,20 +193,13 @@ def compare(
 ) -> None:
     """Compare the first run, or the first method, with each of the others, person by person."""
     from pahcl_cli.runs_text import comparison_lines
-    from pahcl_core.evaluation.comparison import compare as compare_methods
-    from pahcl_core.evaluation.methods import methods_of
+    from pahcl_core.evaluation.comparison import compared
     from pahcl_core.evaluation.run_results import read_results
 
     if len({path.resolve() for path in runs}) < len(runs):
         raise SettingError("a run is given twice; it cannot be compared with itself")
-    methods = methods_of([one for run in runs for one in read_results(run)], by)
-    if len(methods) < 2:
-        if len(runs) < 2:
-            raise SettingError("one run cannot be compared; give at least two")
-        raise SettingError(
-            f"all {len(runs)} runs are of one method by {by}; compare them with --by run"
-        )
-    found = [compare_methods(methods[0], other, names=metric).as_dict() for other in methods[1:]]
+    results = [one for run in runs for one in read_results(run)]
+    found = [one.as_dict() for one in compared(results, by, names=metric)]
     if as_json:
         typer.echo(json.dumps({"comparisons": found}, indent=2, ensure_ascii=False))
         return

@@ -42,6 +42,7 @@ from pahcl_core.training.run_directory import (
     run_directory,
     write_json,
 )
+from pahcl_core.training.run_report import MakeReport, save_report
 from pahcl_track import Run, Tracker, Value
 
 SPLITS = "splits.json"
@@ -73,6 +74,7 @@ def baseline(
     tracker: Tracker,
     run: Run | None = None,
     progress: Progress = lambda items, total: items,
+    report: MakeReport | None = None,
 ) -> BaselineResult:
     """Fit a classifier of a task to simple features, and score it on persons it has not seen.
 
@@ -84,6 +86,8 @@ def baseline(
         tracker: Told of the run; whatever it raises, the run goes on.
         run: What the tracker is told of the run; by default what `config` says.
         progress: Shown the recordings as they are read.
+        report: Makes a page about the run when everything else is written; where it fails, the run
+            does not.
 
     Raises:
         DataError: If the data or the checkpoint cannot be used.
@@ -123,6 +127,7 @@ def baseline(
             write_json(directory / METRICS, metrics)
             tracker.save(directory / PREDICTIONS, kind="predictions")
             tracker.save(directory / METRICS, kind="metrics")
+            save_report(report, directory, tracker)
     return BaselineResult(directory=directory, metrics=metrics)
 
 

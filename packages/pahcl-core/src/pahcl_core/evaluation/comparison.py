@@ -19,7 +19,8 @@ from jaxtyping import Float64
 
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import SettingError, closest
-from pahcl_core.evaluation.methods import Method, Pair, paired
+from pahcl_core.evaluation.methods import By, Method, Pair, methods_of, paired
+from pahcl_core.evaluation.run_results import RunResult
 from pahcl_core.metrics.bootstrap import NUM_RESAMPLES
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.metrics.paired import Comparison, PairedRuns, paired_bootstrap_over_runs
@@ -94,6 +95,29 @@ class MethodComparison:
             ],
             "metrics": {name: one.as_dict() for name, one in self.metrics.items()},
         }
+
+
+def compared(
+    results: Sequence[RunResult], by: By, *, names: Sequence[str] | None = None
+) -> list[MethodComparison]:
+    """The first run, or the first method, against each of the others.
+
+    Args:
+        results: Of several runs; of one over seeds, those of each seed.
+        by: Which runs are of one method; as `methods_of` has it.
+        names: As `compare` takes them.
+
+    Raises:
+        SettingError: If all are of one method, or as `methods_of` and `compare`.
+        DataError: As `compare`.
+    """
+    methods = methods_of(results, by)
+    if len(methods) < 2:
+        num = len({result.run.directory for result in results})
+        if num < 2:
+            raise SettingError("one run cannot be compared; give at least two")
+        raise SettingError(f"all {num} runs are of one method by {by}; compare them with --by run")
+    return [compare(methods[0], other, names=names) for other in methods[1:]]
 
 
 def compare(

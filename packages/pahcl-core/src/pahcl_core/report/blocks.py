@@ -93,28 +93,37 @@ class Folded:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
+class Key:
+    """What the colours of the charts below it stand for."""
+
+    kind: ClassVar[str] = "key"
+    items: Sequence[tuple[str, str]]
+    """Class of a mark, and what it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
     """A recording to look at and to listen to."""
 
     title: str
     lines: Sequence[str]
-    figure: Figure | None
-    sound: str
+    figure: Figure | None = None
+    sound: str = ""
     """A `data:` address; empty where there is none."""
 
-    spoken: str
+    spoken: str = ""
     """What the sound is, for who does not see the page."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recordings:
+class ShownRecordings:
     """Several of those."""
 
     kind: ClassVar[str] = "recordings"
-    recordings: Sequence[Heard]
+    recordings: Sequence[Shown]
 
 
-Block = Table | Figures | Facts | Tiles | Note | Folded | Recordings
+Block = Table | Figures | Facts | Tiles | Note | Folded | Key | ShownRecordings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

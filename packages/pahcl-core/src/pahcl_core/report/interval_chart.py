@@ -10,7 +10,7 @@ from pahcl_core.report.plane import WIDTH, Extent, Plane
 _ROW = 22.0
 _ABOVE_AND_BELOW = 52.0
 _LABELS = 150.0
-_MOST_LETTERS = 22
+_MOST_LETTERS = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,8 +60,8 @@ def _of_whom(material: Material, split: str) -> str:
 
 
 def warnings_section(material: Material) -> Section:
-    """Everything that whoever reads the figures must know."""
-    found = list(_warnings(material))
+    """What there is to warn of."""
+    found = list(warnings_of(material))
     if not found:
         nothing = Note(text="None: nothing was left out, and the run warned of nothing.")
         return Section(name="warnings", title="Warnings", blocks=[nothing])
@@ -69,7 +69,8 @@ def warnings_section(material: Material) -> Section:
     return Section(name="warnings", title="Warnings", blocks=notes)
 
 
-def _warnings(material: Material) -> Iterator[str]:
+def warnings_of(material: Material) -> Iterator[str]:
+    """Everything that whoever reads the figures of a run must know."""
     run, metrics = material.run, material.metrics
     if run.state != "complete":
         yield f"The run is {run.state}{f': {run.reason}' if run.reason else ''}."

@@ -22,6 +22,7 @@ from pahcl_core.training.prediction_files import (
     write_predictions,
 )
 from pahcl_core.training.run_directory import BEST, METRICS, PREDICTIONS, write_json
+from pahcl_core.training.run_report import MakeReport, save_report
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.watching import Watch, unwatched
 from pahcl_track import Run, Tracker, Value
@@ -57,6 +58,7 @@ def finetune(
     resume: bool = False,
     progress: Progress = lambda items, total: items,
     watch: Watch = unwatched,
+    report: MakeReport | None = None,
 ) -> FinetuneResult:
     """Train a classifier of a task on a collection, and score it on persons it has not seen.
 
@@ -72,6 +74,8 @@ def finetune(
         progress: Shown the batches of each epoch, and the recordings as they are read.
         watch: Shown the validation scores of each epoch; it may end the run, which then stands as
             one that was interrupted.
+        report: Makes a page about the run when everything else is written; where it fails, the run
+            does not.
 
     Raises:
         EndedEarly: If `watch` does.
@@ -115,6 +119,8 @@ def finetune(
                 watch=watch,
             )
             metrics = _conclude(learner, trained, directory, tracker, summary)
+            if ranks.first:
+                save_report(report, directory, tracker)
     return FinetuneResult(directory=directory, metrics=metrics)
 
 

@@ -14,6 +14,7 @@ from pahcl_core.training.device import resolve_device
 from pahcl_core.training.loop import reported, train
 from pahcl_core.training.pretraining import Pretraining
 from pahcl_core.training.run_directory import BEST, METRICS, write_json
+from pahcl_core.training.run_report import MakeReport, save_report
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_core.training.watching import Watch, unwatched
 from pahcl_track import Run, Tracker
@@ -52,6 +53,7 @@ def pretrain(
     resume: bool = False,
     progress: Progress = lambda items, total: items,
     watch: Watch = unwatched,
+    report: MakeReport | None = None,
 ) -> PretrainResult:
     """Train an encoder on unlabelled cycles.
 
@@ -67,6 +69,8 @@ def pretrain(
         progress: Shown the batches of each epoch, and the recordings as they are read.
         watch: Shown the validation scores of each epoch; it may end the run, which then stands as
             one that was interrupted.
+        report: Makes a page about the run when everything else is written; where it fails, the run
+            does not.
 
     Raises:
         EndedEarly: If `watch` does.
@@ -111,4 +115,6 @@ def pretrain(
             if ranks.first:
                 write_json(directory / METRICS, metrics)
             tracker.save(directory / METRICS, kind="metrics")
+            if ranks.first:
+                save_report(report, directory, tracker)
     return PretrainResult(directory=directory, checkpoint=directory / BEST, metrics=metrics)
