@@ -26,7 +26,7 @@ PROJECTS := packages/pahcl-track/pyproject.toml packages/pahcl-core/pyproject.to
 CHECKS := check-format check-lint check-types check-imports
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-adapters check $(CHECKS) format docs bench results models clean
+.PHONY: help install demo test test-adapters check $(CHECKS) format docs figures bench results models clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,10 @@ format: $(INSTALLED) ## rewrite the files as the checks want them
 docs: $(INSTALLED) ## build the pages of docs/ into docs/_build/html; a warning fails
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+figures: $(INSTALLED) ## draw the README's pictures again, from synthetic patients
+	$(BIN)/python scripts/first_run_figure.py docs/figures/first-run.svg
+	$(BIN)/python scripts/sound_figures.py docs/figures
 
 bench: $(INSTALLED) ## run every benchmark; fails when one misses its budget
 	@missed=''; for script in benchmarks/[!_]*.py; do \

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.models.cost import cycles_per_second
 from pahcl_core.models.encoder import encoder_config
-from pahcl_core.models.sizes import SIZES, Size
+from pahcl_core.models.kinds import SIZES, Size
 from pahcl_core.models.ssd import SSDBlock, SSDConfig
 
 WIDTH, STATE = 256, 16

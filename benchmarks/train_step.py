@@ -36,7 +36,8 @@ from pahcl_core.config import apply_overrides, from_dict, to_dict
 from pahcl_core.data.kept_memory import keep_memory
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.models.encoder import encoder_config
-from pahcl_core.models.sizes import DEFAULT_NAME, DEFAULT_SIZE, SIZES
+from pahcl_core.models.kinds import SIZES
+from pahcl_core.models.sizes import DEFAULT_NAME, DEFAULT_SIZE
 from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.device import reproducible, resolve_device
 from pahcl_core.training.loop import train

@@ -11,7 +11,9 @@ IMPORTS = """
 from pathlib import Path
 from pahcl_track import Run, load_tracker, read_history
 """
-BLOCKS = [block for block in blocks_of("track-anywhere.md") if "pahcl_track.adapters" in block.text]
+BLOCKS = [
+    block for block in blocks_of("docs/track-anywhere.md") if "pahcl_track.adapters" in block.text
+]
 
 
 def test_there_is_one_for_each_library():

@@ -7,7 +7,7 @@ import pytest
 
 from pahcl_cli.run_files import Layers
 from pahcl_core.data.tasks import TASKS
-from pahcl_core.models.sizes import SIZES
+from pahcl_core.models.kinds import SIZES
 
 
 def resolved(tmp_path, content, *overrides):

@@ -1,17 +1,16 @@
 """`pahcl sweep`: what `docs/sweeps.md` shows, what W&B is given, and what is wrong with a file."""
 
 import json
-import os
-import subprocess
 import sys
 import tomllib
 
 import pytest
 
-from support.cli_process import PAHCL, SMALL, environment
+from support.cli_process import SMALL
 from support.documents import blocks_of
+from support.typed import typed
 
-BLOCKS = blocks_of("sweeps.md")
+BLOCKS = blocks_of("docs/sweeps.md")
 (FILE,) = (block for block in BLOCKS if block.language == "toml")
 COMMANDS = [block.text for block in BLOCKS if block.language == "sh"]
 
@@ -27,21 +26,6 @@ def folder(circor, tmp_path):
     return tmp_path
 
 
-def typed(folder, text):
-    path = os.pathsep.join([str(PAHCL.parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["bash", "-e", "-c", text],
-        cwd=folder,
-        env=environment(folder) | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
-
-
 def trials(folder, name):
     return json.loads((folder / "outputs" / name / "sweep.json").read_text())["trials"]
 
@@ -51,7 +35,7 @@ def test_the_document(folder):
     """Its commands in their order, each of which goes on where the one before ended."""
     one, several, machines, wandb = COMMANDS
 
-    shown = typed(folder, one).stdout.splitlines()
+    shown = typed(folder, one).splitlines()
     assert shown[0].split() == [
         "trial", "state", "val", "auroc", "optimiser.lr", "training.batch_size", "pooling",
     ]  # fmt: skip

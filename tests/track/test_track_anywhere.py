@@ -12,7 +12,7 @@ from support.documents import blocks_of
 
 PROGRAMS = [
     block
-    for block in blocks_of("track-anywhere.md")
+    for block in blocks_of("docs/track-anywhere.md")
     if block.language == "python" and "pahcl_track.adapters" not in block.text
 ]
 MARK = "---- end of a block ----"

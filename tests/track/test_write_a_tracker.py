@@ -9,7 +9,7 @@ from pahcl_track.testing import TrackerConformance
 from plugin_fixture import environment_with, install_project
 from support.documents import blocks_of
 
-BLOCKS = blocks_of("write-a-tracker.md")
+BLOCKS = blocks_of("docs/write-a-tracker.md")
 FILES = {block.file: block.text for block in BLOCKS if block.file}
 
 

@@ -22,7 +22,7 @@ from pahcl_core.evaluation.answering import answers
 from pahcl_core.evaluation.onnx_file import export_onnx
 from pahcl_core.evaluation.recordings_given import given_recordings
 from pahcl_core.models.encoder import Encoder, EncoderConfig
-from pahcl_core.models.sizes import SIZES
+from pahcl_core.models.kinds import SIZES
 from pahcl_core.training.checkpoint import Checkpoint, save_checkpoint
 from pahcl_core.training.trained_model import heads_of, trained_model
 from pahcl_core.training.windows import WindowSource

@@ -12,7 +12,7 @@ from oracles import encoder as by_loops
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.errors import SettingError
 from pahcl_core.models.encoder import Encoder, encoder_config
-from pahcl_core.models.sizes import EncoderName
+from pahcl_core.models.kinds import EncoderName
 from pahcl_core.training.checkpoint import (
     Checkpoint,
     encoder_from,

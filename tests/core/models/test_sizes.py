@@ -5,7 +5,8 @@ import pytest
 from pahcl_core.config import from_dict, to_dict
 from pahcl_core.errors import SettingError
 from pahcl_core.models.encoder import EncoderConfig, encoder_config
-from pahcl_core.models.sizes import SIZES, sized
+from pahcl_core.models.kinds import SIZES
+from pahcl_core.models.sizes import sized
 
 EVERY = [(name, size) for name, sizes in SIZES.items() for size in sizes]
 

@@ -6,7 +6,7 @@ import pytest
 
 from pahcl_core.errors import SettingError
 from pahcl_core.models.encoder import encoder_config
-from pahcl_core.models.sizes import SIZES
+from pahcl_core.models.kinds import SIZES
 from pahcl_core.studies.axes import AXES, axis_named, refuse_idle
 from pahcl_core.studies.variants import BASE, Variant, settled
 from pahcl_core.training.objective import ObjectiveConfig

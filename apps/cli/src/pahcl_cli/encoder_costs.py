@@ -9,7 +9,7 @@ import typer
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.models.cost import cost_of, cycles_per_second
 from pahcl_core.models.encoder import encoder_config
-from pahcl_core.models.sizes import SIZES
+from pahcl_core.models.kinds import SIZES
 from pahcl_core.training.device import resolve_device
 
 

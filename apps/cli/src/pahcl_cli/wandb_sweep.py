@@ -10,7 +10,8 @@ from typing import Any
 from pahcl_cli.tracking import TrackingConfig
 from pahcl_core.config import to_dict
 from pahcl_core.errors import SettingError
-from pahcl_core.models.sizes import DEFAULT, Numbers
+from pahcl_core.models.kinds import Numbers
+from pahcl_core.models.sizes import DEFAULT
 from pahcl_core.studies.sweep_plan import SweepPlan
 from pahcl_core.studies.sweep_space import Choices, Dimension, as_setting
 from pahcl_core.studies.variants import RunConfig

@@ -55,7 +55,7 @@ READERS: Mapping[CollectionName, Reader] = {
 def reader_of_task(task: Task) -> Reader:
     """How the collection of a task is read and split; a folder, by the task's own label."""
     if task.collection != "folder":
-        return READERS[task.collection]
+        return reader_of(task.collection)
 
     def read(root: Path, *, max_damaged: float, strict: bool) -> Collection:
         return read_folder_task(root, task, max_damaged=max_damaged, strict=strict)

@@ -50,8 +50,8 @@ class Task:
     table: str = ""
     """In a folder, the file with the labels; empty for the only `.csv` there is."""
 
-    collection: Literal["circor", "physionet2016", "pascal", "folder"] = "folder"
-    """Whose reader to use."""
+    collection: str = "folder"
+    """Whose reader to use, by its name in `data.readers`."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-]+", self.name, re.ASCII):

@@ -4,15 +4,13 @@ Letters for shapes: B batch, N samples, T tokens, D width.
 
 A tensor travels top to bottom: a front-end turns samples into tokens, `SAMPLES_PER_TOKEN` samples
 each; blocks let tokens see one another; the tokens of each phase are pooled; the four results side
-by side are the embedding. What encoders differ in is the entry of their name in `_PARTS`; the rest
-they share.
+by side are the embedding. What encoders differ in is in `models.kinds`; the rest they share.
 
 What is unusual: phases are pooled apart, because what tells a murmur from none is *where in the
 cycle* the energy lies. On 190 patients of CirCor, with everything else equal, one average over
 the whole cycle told them apart far worse than four (`benchmarks/pooling.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -20,14 +18,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from pahcl_core.models.convnext import ConvNeXtBlock
-from pahcl_core.models.front_end import FrontEnd, LogEnergies
-from pahcl_core.models.pooling import NUM_PHASES, AttentiveStatistics, Mean, by_phase, equal_spans
-from pahcl_core.models.resnet import ResNet34
-from pahcl_core.models.sinc import SincBands
-from pahcl_core.models.sizes import DEFAULT, DEFAULT_NAME, SIZES, EncoderName, Size
-from pahcl_core.models.ssd import SSDBlock, SSDConfig
-from pahcl_core.models.transformer import Positions, TransformerLayer
+from pahcl_core.models.kinds import PARTS, SIZES, EncoderName, Size
+from pahcl_core.models.pooling import NUM_PHASES, by_phase, equal_spans
+from pahcl_core.models.sizes import DEFAULT, DEFAULT_NAME, DEFAULT_SIZE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +31,7 @@ class EncoderConfig:
     """
 
     name: EncoderName = DEFAULT_NAME
-    """`cnn_mamba`: convolutional front-end, then Mamba-2 blocks. `sinc_mamba`: learnt frequency
-    bands weighed by attention, convolutional and Mamba-2 blocks in turn, attentive pooling.
-    `cnn_transformer`: the front-end of `cnn_mamba`, then self-attention. `resnet34_1d`: a residual
-    network. `cnn`: the front-end again, then convolutional blocks."""
+    """Which one; see `models.kinds`."""
 
     width: int = DEFAULT.width
     """Channels of a token; an embedding has as many for each phase that is pooled apart."""
@@ -67,12 +57,13 @@ class EncoderConfig:
             raise ValueError(f"width must be a positive multiple of 16, got {self.width}")
         if self.num_blocks < 0:
             raise ValueError(f"num_blocks must be at least 0, got {self.num_blocks}")
-        if self.name == "resnet34_1d" and self.num_blocks:
+        usual = SIZES[self.name][DEFAULT_SIZE]
+        if self.num_blocks and not usual.num_blocks:
             raise ValueError(
-                f"num_blocks must be 0 for resnet34_1d, whose blocks are fixed, "
+                f"num_blocks must be 0 for {self.name}, whose blocks are fixed, "
                 f"got {self.num_blocks}"
             )
-        has_states = self.name in ("cnn_mamba", "sinc_mamba")
+        has_states = usual.state_size > 0
         if has_states and self.state_size < 1:
             raise ValueError(f"state_size must be at least 1, got {self.state_size}")
         if not has_states and self.state_size:
@@ -124,69 +115,6 @@ class Embeddings(NamedTuple):
     """What all of these are pooled from."""
 
 
-class _Parts(NamedTuple):
-    """What encoders differ in."""
-
-    front_end: nn.Module
-    """Samples to tokens."""
-
-    blocks: Sequence[nn.Module]
-    """Tokens to tokens."""
-
-    pooling: nn.Module
-    """The tokens of spans to one vector each, as `mean_between`."""
-
-
-def _cnn_mamba(config: EncoderConfig, sample_rate: float) -> _Parts:
-    blocks = [_ssd_block(config) for _ in range(config.num_blocks)]
-    return _Parts(_front_end(config), blocks, Mean())
-
-
-def _sinc_mamba(config: EncoderConfig, sample_rate: float) -> _Parts:
-    bands = SincBands(config.width // 2, sample_rate=sample_rate)
-    front_end = FrontEnd(config.width, bands=bands, stride=SincBands.stride)
-    blocks: list[nn.Module] = []
-    for _ in range(config.num_blocks):
-        blocks += [ConvNeXtBlock(config.width, dropout=config.dropout), _ssd_block(config)]
-    return _Parts(front_end, blocks, AttentiveStatistics(config.width))
-
-
-def _cnn_transformer(config: EncoderConfig, sample_rate: float) -> _Parts:
-    layers = [
-        TransformerLayer(config.width, dropout=config.dropout) for _ in range(config.num_blocks)
-    ]
-    return _Parts(_front_end(config), [Positions(), *layers], Mean())
-
-
-def _resnet34_1d(config: EncoderConfig, sample_rate: float) -> _Parts:
-    return _Parts(ResNet34(config.width, dropout=config.dropout), [], Mean())
-
-
-def _cnn(config: EncoderConfig, sample_rate: float) -> _Parts:
-    blocks = [ConvNeXtBlock(config.width, dropout=config.dropout) for _ in range(config.num_blocks)]
-    return _Parts(_front_end(config), blocks, Mean())
-
-
-def _front_end(config: EncoderConfig) -> FrontEnd:
-    bands = LogEnergies(config.width // 2)
-    return FrontEnd(config.width, bands=bands, stride=LogEnergies.stride)
-
-
-def _ssd_block(config: EncoderConfig) -> SSDBlock:
-    return SSDBlock(
-        SSDConfig(width=config.width, state_size=config.state_size, dropout=config.dropout)
-    )
-
-
-_PARTS: Mapping[EncoderName, Callable[[EncoderConfig, float], _Parts]] = {
-    "cnn_mamba": _cnn_mamba,
-    "sinc_mamba": _sinc_mamba,
-    "cnn_transformer": _cnn_transformer,
-    "resnet34_1d": _resnet34_1d,
-    "cnn": _cnn,
-}
-
-
 class Encoder(nn.Module):
     """The encoder that its settings name."""
 
@@ -202,7 +130,7 @@ class Encoder(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.front_end, blocks, pooling = _PARTS[config.name](config, sample_rate)
+        self.front_end, blocks, pooling = PARTS[config.name](config, sample_rate)
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(config.width)
         self.pooling = pooling

@@ -1,4 +1,4 @@
-"""Which encoders there are, and what their sizes stand for.
+"""What the sizes of encoders stand for.
 
 A size is a word for numbers, not a setting of its own: it is looked up once, and what a run is
 given, writes into its `config.toml` and stores in its checkpoints are the numbers. A laptop with
@@ -7,49 +7,10 @@ two cores pretrains a `tiny` encoder on CirCor overnight; `small` wants a workst
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, get_args
 
 from pahcl_core.errors import SettingError, closest
-
-EncoderName = Literal["cnn_mamba", "sinc_mamba", "cnn_transformer", "resnet34_1d", "cnn"]
-Size = Literal["tiny", "small", "base"]
-
-
-class Numbers(NamedTuple):
-    """What a size sets; 0 where an encoder has no such number."""
-
-    width: int
-    num_blocks: int
-    state_size: int
-
-
-SIZES: Mapping[EncoderName, Mapping[Size, Numbers]] = {
-    "cnn_mamba": {
-        "tiny": Numbers(64, 2, 16),
-        "small": Numbers(128, 4, 16),
-        "base": Numbers(256, 8, 32),
-    },
-    "sinc_mamba": {
-        "tiny": Numbers(64, 2, 16),
-        "small": Numbers(128, 4, 16),
-        "base": Numbers(256, 8, 32),
-    },
-    "cnn_transformer": {
-        "tiny": Numbers(64, 2, 0),
-        "small": Numbers(128, 4, 0),
-        "base": Numbers(256, 8, 0),
-    },
-    "resnet34_1d": {
-        "tiny": Numbers(64, 0, 0),
-        "small": Numbers(128, 0, 0),
-        "base": Numbers(512, 0, 0),  # the widths of the paper
-    },
-    "cnn": {
-        "tiny": Numbers(64, 4, 0),
-        "small": Numbers(128, 6, 0),
-        "base": Numbers(256, 9, 0),
-    },
-}
+from pahcl_core.models.kinds import SIZES, EncoderName, Numbers, Size
 
 DEFAULT_NAME: EncoderName = "cnn_mamba"
 DEFAULT_SIZE: Size = "tiny"

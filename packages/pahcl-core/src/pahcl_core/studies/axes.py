@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from pahcl_core.errors import SettingError, closest
-from pahcl_core.models.sizes import EncoderName
+from pahcl_core.models.kinds import EncoderName
 from pahcl_core.studies.variants import Variant
 from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.settings import PretrainConfig

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pahcl_core.config import apply_overrides, from_dict, to_dict
 from pahcl_core.errors import SettingError
 from pahcl_core.models.encoder import EncoderConfig
-from pahcl_core.models.sizes import SIZES, Numbers, sized
+from pahcl_core.models.kinds import SIZES, Numbers
+from pahcl_core.models.sizes import sized
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
 
 RunConfig = FinetuneConfig | PretrainConfig

@@ -20,7 +20,7 @@ from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
-from pahcl_core.models.sizes import Numbers
+from pahcl_core.models.kinds import Numbers
 from pahcl_core.training.interruption import undisturbed
 from pahcl_core.training.portable import is_portable, read_portable, write_portable
 from pahcl_core.training.run_directory import write_atomically
