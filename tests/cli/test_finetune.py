@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from pahcl_track.history import read_history
 from support.cli_process import run, run_in_terminal, start
+from support.pages import Page
 
 OUTPUTS = {
     "best_model.pt", "config.toml", "final_metrics.json", "instances.csv", "journal.jsonl",
-    "predictions.csv", "splits.json", "train.log",
+    "predictions.csv", "report.html", "splits.json", "train.log",
 }  # fmt: skip
 
 
@@ -34,6 +36,19 @@ def test_writes_every_output(finished):
     written = {path.name for path in directory.iterdir()}
 
     assert written >= {*OUTPUTS, "epoch_10.pt"}
+
+
+def test_its_report_is_kept_with_it(finished):
+    directory, _ = finished
+
+    history = read_history(directory)
+
+    assert [one.kind for one in history.files if one.path.name == "report.html"] == ["report"]
+    page = Page(directory / "report.html")
+    assert "circor_murmur_finetune" in page.texts
+    assert "Learning curves" in page.texts
+    assert page.all("audio")
+    assert not any("WARNING" in line for line in (directory / "train.log").read_text().splitlines())
 
 
 def test_says_what_came_out_and_of_whom(finished):

@@ -82,7 +82,7 @@ def test_the_surest_right_of_each_class_and_the_wrong_ones_are_there_to_listen_t
     page = Page(write_report(run))
 
     first, second = (one.subject_id for one in collection.subjects[:2])
-    wrong = page.text.partition("Wrong predictions\n2 of the test are wrong")[2]
+    wrong = page.text.partition("Wrong predictions\n2 predictions of the test are wrong")[2]
     assert wrong.index(f"Patient {second}") < wrong.index(f"Patient {first}")
     assert page.text.count(": right") == 3
     assert len(page.all("audio")) == 5

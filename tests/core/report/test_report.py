@@ -191,3 +191,26 @@ def test_the_operating_point_is_told_and_marked(tmp_path):
     spots = [one for one in page.all("polygon") if one["class"].startswith("spot")]
     assert len(spots) == 2
     assert task_named("circor_outcome").positive == "Abnormal"
+
+
+def test_a_study_has_the_curves_of_its_runs_one_over_the_other(tmp_path):
+    directory = finished_run(tmp_path / "study")
+    members = [{"name": f"fold_{n}/seed_0"} for n in (1, 2)] + [{"name": "../elsewhere"}]
+    for one in members:
+        inside = finished_run(directory / one["name"], seed=3)
+        log_epochs(inside, [{"val/loss": 1.0, "val/auroc": 0.5}] * 3)
+    (directory / "journal.jsonl").unlink()
+    path = directory / "final_metrics.json"
+    metrics = json.loads(path.read_text())
+    path.write_text(json.dumps(metrics | {"runs": members, "seeds": [0]}))
+    rows = (directory / "predictions.csv").read_text().splitlines()
+    rows = [f"{row},{'seed' if number == 0 else '0'}" for number, row in enumerate(rows)]
+    (directory / "predictions.csv").write_text("\n".join(rows) + "\n")
+    (directory / "study.toml").write_text('task = "circor_outcome"\nseed = 0\n')
+
+    page = page_of(directory)
+
+    thin = [one for one in page.all("polyline") if "thin" in one["class"]]
+    assert len(thin) == 4  # two metrics of the two runs inside
+    assert any("after each epoch of 2 runs" in one for one in page.texts)
+    assert "Of 60 patients, each told by runs that did not train on them; one seed." in page.text

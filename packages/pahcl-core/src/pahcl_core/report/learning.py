@@ -1,6 +1,6 @@
 """The section of learning curves, from the run's journal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pahcl_core.report.blocks import Figure, Figures, Section, Table, absent
 from pahcl_core.report.line_chart import Series, line_chart
@@ -21,7 +21,10 @@ def learning_section(material: Material) -> Section:
     """How the training went, epoch by epoch."""
     history = material.history
     if history is None:
-        return absent("learning", TITLE, material.no_history)
+        figures = list(_of_members(material))
+        if not figures:
+            return absent("learning", TITLE, material.no_history)
+        return Section(name="learning", title=TITLE, blocks=[Figures(figures=figures)])
     curves = epoch_curves(history)
     if not curves:
         why = "the journal has no epochs"
@@ -37,6 +40,30 @@ def learning_section(material: Material) -> Section:
     figures = [_figure(name, curves, best, chosen) for name in shown]
     figures += _rates(history)
     return Section(name="learning", title=TITLE, blocks=[Figures(figures=figures)])
+
+
+def _of_members(material: Material) -> Iterator[Figure]:
+    """Of the runs of a study, one over the other."""
+    chosen = material.task.metric if material.task is not None else "loss"
+    found = [epoch_curves(history) for history in material.members]
+    for name in dict.fromkeys(("loss", chosen)):
+        curves = [one[f"val/{name}"] for one in found if f"val/{name}" in one]
+        if curves:
+            ends = [values[-1] for _, values in curves]
+            yield Figure(
+                title=f"{called_with_direction(name)}, validation",
+                description=f"{called(name)} on validation after each epoch of {len(curves)} runs; "
+                f"{min(ends):.3f} to {max(ends):.3f} at the end.",
+                drawing=line_chart(
+                    [
+                        Series(name="", x=x, y=y, shown_as="line", is_one_of_many=True)
+                        for x, y in curves
+                    ],
+                    x_label="epoch",
+                    y_label="",
+                    whole=True,
+                ),
+            )
 
 
 def epoch_curves(history: History) -> dict[str, tuple[list[float], list[float]]]:

@@ -24,6 +24,9 @@ class Series:
     shown_as: Literal["both", "line", "dots"] = "both"
     """`both`: of many points the line alone."""
 
+    is_one_of_many: bool = False
+    """Thin, and in the colour of all of them, where no single one matters."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spot:
@@ -75,7 +78,7 @@ def line_chart(
     if upright is not None:
         plane.sketch.line(plane.at(upright, y.low), plane.at(upright, y.high), "reference")
     for number, line in enumerate(series):
-        _draw(plane, line, colour_of(number))
+        _draw(plane, line, "s0 thin" if line.is_one_of_many else colour_of(number))
     for spot in spots:
         plane.sketch.diamond(plane.at(spot.x, spot.y), 6, f"spot {colour_of(spot.series)}")
     return plane.sketch.finished()

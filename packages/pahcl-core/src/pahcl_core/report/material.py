@@ -1,6 +1,7 @@
 """What a report is made of: everything that a run's folder says, and why something is not there."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ class Material:
 
     history: History | None
     no_history: str
+    members: tuple[History, ...] = ()
+    """Of the runs that it was put together of, as far as they have journals."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -67,7 +70,12 @@ def read_material(directory: Path, *, ending: bool = False) -> Material:
     results, no_results = _results(run)
     history, no_history = _history(run)
     return Material(
-        run=run, results=results, no_results=no_results, history=history, no_history=no_history
+        run=run,
+        results=results,
+        no_results=no_results,
+        history=history,
+        no_history=no_history,
+        members=tuple(_members(run)),
     )
 
 
@@ -92,3 +100,15 @@ def _history(run: RunSummary) -> tuple[History | None, str]:
         if SEEDS in run.metrics:
             return None, "this is the result of several runs, each with a journal of its own"
         return None, str(error)
+
+
+def _members(run: RunSummary) -> Iterator[History]:
+    """Of a study over folds and seeds."""
+    root = run.directory.resolve()
+    named = run.metrics.get("runs")
+    for one in named if isinstance(named, list) else ():
+        name = one.get("name") if isinstance(one, Mapping) else None
+        directory = root / str(name)
+        if name and directory.resolve().is_relative_to(root):
+            with contextlib.suppress(TrackerError):
+                yield read_history(directory)

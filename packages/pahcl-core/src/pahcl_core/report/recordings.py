@@ -64,9 +64,11 @@ def recording_sections(
         return [absent(name, title, f"{error}") for name, title in both]
     how = "The surest right prediction of each class."
     count = num_wrong(result)
-    some = f"the {len(wrong)} that the model was surest of" if count > len(wrong) else "all"
+    some = f"the {len(wrong)} that the model was surest of" if count > len(wrong) else "all of them"
     of = f", told with seed {result.run.seed}," if len(material.results) > 1 else ""
-    mistaken = f"{count} of the test{of} are wrong; here are {some}, the surest first."
+    one = f"1 prediction of the test{of} is wrong."
+    many = f"{count} predictions of the test{of} are wrong; here are {some}, the surest first."
+    mistaken = one if count == 1 else many
     return [
         _section(
             "recordings", _RIGHT, how, right, hearing, sounds, nothing="no prediction is right"
