@@ -3,7 +3,6 @@
 import base64
 import csv
 import io
-import json
 import wave
 from dataclasses import replace
 
@@ -17,7 +16,7 @@ from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.data.tasks import task_named
 from pahcl_core.report.hearing import Heard, Hearing, Share
 from pahcl_core.report.material import read_material
-from pahcl_core.report.recordings import excerpt_of
+from pahcl_core.report.recordings import excerpt_of, may_be_held
 from pahcl_core.report.report import write_report
 from pahcl_core.report.sound import sound_address
 from pahcl_core.report.sound_chart import Excerpt, sound_chart
@@ -101,19 +100,25 @@ def test_without_sounds_there_are_pictures_alone(run):
     assert "pahcl report RUN --sounds" in page.text
 
 
-def test_recordings_of_ones_own_are_not_held_unasked(run):
-    path = run / "final_metrics.json"
-    metrics = json.loads(path.read_text())
-    own = {"name": "ours", "label": "murmur", "classes": list(CLASSES), "positive": "Present"}
-    path.write_text(json.dumps(metrics | {"task": "ours", "own_task": own, "provenance": "real"}))
-    material = read_material(run)
-    assert material.task is not None
-    assert material.task.collection == "folder"
+@pytest.mark.parametrize(
+    ("collection", "provenance", "held"),
+    [
+        ("circor", "real", True),
+        ("pascal", "real", True),
+        ("folder", "synthetic", True),
+        ("folder", "real", False),
+        ("folder", None, False),
+    ],
+)
+def test_recordings_of_ones_own_are_not_held_unasked(collection, provenance, held):
+    assert may_be_held(replace(TASK, collection=collection), provenance) is held
 
-    # The reader of a folder refuses this one, and the page says so; what counts is what is held.
-    page = Page(write_report(run))
 
-    assert not page.all("audio")
+def test_it_is_the_run_that_says_whose_recordings_they_are(run, monkeypatch):
+    monkeypatch.setattr("pahcl_core.report.recordings.may_be_held", lambda *_: False)
+
+    assert not Page(write_report(run)).all("audio")
+    assert len(Page(write_report(run, sounds=True)).all("audio")) == 5
 
 
 def test_recordings_that_are_gone_are_said_to_be(run, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import DataError
 from pahcl_core.evaluation.run_results import read_result
-from pahcl_core.report.report import write_report
+from pahcl_core.report.report import report_at_end, write_report
 from pahcl_core.training.assessment import assess
 from pahcl_core.training.scoring import score_answers
 from support.made_up_runs import BEGUN_S, made_up_answers, write_run
@@ -111,6 +111,25 @@ def test_nothing_from_a_run_is_taken_for_markup(tmp_path):
     assert not page.all("script")
     assert not page.unbalanced
     assert page.text.count("<script>alert(1)") >= 8
+
+
+def test_a_run_that_is_about_to_end_is_told_as_complete(tmp_path):
+    directory = finished_run(tmp_path / "one")
+    (directory / "resume.pt").write_bytes(b"")
+
+    assert "Confusion matrix" not in page_of(directory).texts
+    page = Page(report_at_end(directory))
+    assert "Confusion matrix" in page.texts
+    assert not any("The run is" in one for one in page.texts if "complete" not in one)
+
+
+def test_settings_are_written_as_they_are_set(tmp_path):
+    config = {"training": {"epochs": 3}, "compile": False, "tags": ["a", "b"]}
+    texts = page_of(finished_run(tmp_path / "one", config=config)).texts
+
+    assert texts[texts.index("training.epochs") + 1] == "3"
+    assert texts[texts.index("compile") + 1] == "false"
+    assert texts[texts.index("tags") + 1] == '["a", "b"]'
 
 
 def test_secrets_in_settings_are_not_told(tmp_path):

@@ -35,7 +35,7 @@ def provenance_section(material: Material) -> Section:
         blocks.append(Note(text="The run does not tell its software.", weight="absent"))
     files = list(_files(material.run.directory))
     if files:
-        heads = ["file", "bytes", "SHA-256"]
+        heads = ["file", "bytes", "SHA-256, its beginning"]
         caption = f"The files that this rests on, in {material.run.directory}"
         blocks.append(Table(heads=heads, rows=files, caption=caption, num_words=1))
     if material.results:

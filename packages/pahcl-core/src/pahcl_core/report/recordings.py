@@ -54,8 +54,7 @@ def recording_sections(
     result = material.results[0]
     task = result.task
     if sounds is None:
-        synthetic = material.metrics.get("provenance") == "synthetic"
-        sounds = task.collection != "folder" or synthetic
+        sounds = may_be_held(task, material.metrics.get("provenance"))
     try:
         hearing = Hearing(material, task, data_dir)
         right = list(_shown(right_ones(result), hearing, task, sounds))
@@ -77,6 +76,15 @@ def recording_sections(
             "wrong", _WRONG, mistaken, wrong, hearing, sounds, nothing="no prediction is wrong"
         ),
     ]
+
+
+def may_be_held(task: Task, provenance: object) -> bool:
+    """Whether the sound of recordings may be held by a page that nobody asked for.
+
+    That page may be sent to a tracker. Public collections may be passed on, and what is made up;
+    recordings of somebody's own patients may not.
+    """
+    return task.collection != "folder" or provenance == "synthetic"
 
 
 def _section(

@@ -1,5 +1,6 @@
 """The sections at the top: the figures that matter, warnings, and what was run on what."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -231,4 +232,5 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", str(value)
+            plain = value if isinstance(value, str) else json.dumps(value, default=str)
+            yield f"{prefix}{name}", plain
