@@ -53,7 +53,7 @@ def typed(folder: Path, text: str, *, programs: Path = PAHCL.parent) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=3000,
+        timeout=1800,
         check=False,
     )
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
