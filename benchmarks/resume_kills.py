@@ -31,10 +31,10 @@ from pathlib import Path
 from typing import Any
 
 from _checks import Check, format_table, report
+from _compared_runs import content, end_of, values_of
 from _kills import mark_children, orphans
 
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
-from pahcl_track import read_history
 
 _CONTRAST = ("objective.cycle_weight=1", "objective.substructure_weight=0.5")
 _QUEUE = ("objective.negatives=queue", "objective.queue_size=50", "objective.momentum=0.9")
@@ -228,38 +228,17 @@ def _compared(run: Path, whole: Path) -> Iterator[tuple[str, str]]:
     """Each fault of a run that went on to its end, and what it is."""
     names = [*_SAME, *sorted({path.name for one in (run, whole) for path in one.glob("*.pt")})]
     names = [name for name in names if name != "resume.pt"]
-    if differ := [name for name in names if _content(run / name) != _content(whole / name)]:
+    if differ := [name for name in names if content(run / name) != content(whole / name)]:
         yield FAULTS[0], ", ".join(differ)
-    mine, theirs = _values(run), _values(whole)
+    mine, theirs = values_of(run), values_of(whole)
     if differ := [key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key)]:
         yield FAULTS[1], f"{len(differ)}, such as {sorted(differ)[0]}"
-    if _end(run) != _end(whole):
-        yield FAULTS[2], f"{_end(run)} instead of {_end(whole)}"
+    if end_of(run) != end_of(whole):
+        yield FAULTS[2], f"{end_of(run)} instead of {end_of(whole)}"
     if left := sorted({path.name for one in _SCRATCH for path in run.parent.rglob(one)}):
         yield FAULTS[3], ", ".join(left)
     if held := [name for name in ("train.log", "journal.jsonl") if _is_locked(run / name)]:
         yield FAULTS[4], ", ".join(held)
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
-
-
-def _values(run: Path) -> dict[tuple[str, int], list[Any]]:
-    """All that the history has under a name and step, but for what tells the time."""
-    values: dict[tuple[str, int], list[Any]] = {}
-    for row in read_history(run).rows:
-        for name, value in row.values.items():
-            if not name.startswith("throughput/"):
-                values.setdefault((name, row.step), []).append(value)
-    return values
-
-
-def _end(run: Path) -> tuple[Any, ...]:
-    """The outcome, the files, and how many lines could not be read."""
-    history = read_history(run)
-    files = sorted((Path(one.path).name, one.kind) for one in history.files)
-    return history.outcome, files, history.unreadable
 
 
 def _is_locked(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Whatever a user gets wrong is answered by one line and an exit code, never by a traceback."""
 
+import errno
 import shutil
 
 import pytest
@@ -181,3 +182,16 @@ def test_a_run_that_is_not_there(cli, tmp_path):
     result = cli("track", "replay", tmp_path)
 
     assert_one_line(result, "journal.jsonl: no journal of a run", code=2)
+
+
+def test_a_full_disk_is_told_in_one_line(cli, tmp_path, mocker):
+    """Wherever a command writes: what, why, and what to do."""
+    full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a.wav"))
+    mocker.patch("pahcl_core.data.synthetic_circor.write_synthetic_circor", side_effect=full)
+
+    done = cli("data", "synth", "circor", tmp_path / "data")
+
+    assert done.exit_code == 1
+    assert done.output == (
+        f"error: {tmp_path / 'a.wav'}: No space left on device: make room, and run the same again\n"
+    )

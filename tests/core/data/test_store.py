@@ -142,6 +142,37 @@ def test_processes_write_the_same_bytes(root, tmp_path, monkeypatch):
     assert content(many) == content(alone)
 
 
+START_METHODS = """
+import multiprocessing, sys
+from pathlib import Path
+from joblib.externals.loky.backend.context import set_start_method
+from pahcl_core.data import store
+from pahcl_core.data.circor import read_circor
+from pahcl_core.data.preparation import SignalConfig
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    set_start_method(sys.argv[1])
+    store._WORTH_PROCESSES_S = 0
+    config = SignalConfig(sample_rate=1000, high_hz=400.0)
+    store.prepare(read_circor(Path(sys.argv[2])), config, store=Path(sys.argv[3]), num_workers=2)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_processes_that_share_nothing_write_the_same_bytes(root, tmp_path, method):
+    """As on Windows, and as on macOS: no worker is forked off this process."""
+    (tmp_path / "program.py").write_text(START_METHODS)
+    command = [sys.executable, tmp_path / "program.py", method, root, tmp_path / "many"]
+
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    prepare(read_circor(root), CONFIG, store=tmp_path / "alone")
+    assert content(tmp_path / "many") == content(tmp_path / "alone")
+
+
 def test_few_recordings_are_not_worth_processes(root, tmp_path, prepared):
     prepare(read_circor(root), CONFIG, store=tmp_path / "store", num_workers=2)
 

@@ -1,5 +1,6 @@
 """Checkpoints: whole or not there, data and never code, refused where they do not fit."""
 
+import errno
 import os
 import pickle
 import zipfile
@@ -81,11 +82,11 @@ def test_a_write_that_fails_leaves_the_old_file(path, checkpoint, mocker):
     """A full disk in the middle of a new best epoch does not cost the one before."""
     before = path.read_bytes()
 
-    def fill_the_disk(content, stream):
-        stream.write(b"half")
-        raise OSError("disk full")
+    def fill_the_disk(file, content):
+        file.touch()
+        raise OSError(errno.ENOSPC, "disk full")
 
-    mocker.patch("torch.save", side_effect=fill_the_disk)
+    mocker.patch.object(Path, "write_bytes", autospec=True, side_effect=fill_the_disk)
     with pytest.raises(OSError, match="disk full"):
         save_checkpoint(path, checkpoint)
 
@@ -96,8 +97,13 @@ def test_a_write_that_fails_leaves_the_old_file(path, checkpoint, mocker):
 def test_the_new_file_is_on_the_disk_before_it_takes_the_place_of_the_old(path, checkpoint, mocker):
     """Written, synchronised, renamed: in this order."""
     steps = []
-    write, sync, rename = torch.save, os.fsync, Path.replace
-    mocker.patch("torch.save", side_effect=lambda c, s: (steps.append("write"), write(c, s)))
+    write, sync, rename = Path.write_bytes, os.fsync, Path.replace
+    mocker.patch.object(
+        Path,
+        "write_bytes",
+        autospec=True,
+        side_effect=lambda p, c: (steps.append("write"), write(p, c)),
+    )
     mocker.patch("os.fsync", side_effect=lambda d: (steps.append("sync"), sync(d)))
     mocker.patch.object(
         Path,

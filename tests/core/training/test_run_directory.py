@@ -1,8 +1,10 @@
 """A run's directory: nothing earlier is overwritten, nobody else writes there."""
 
 import contextlib
+import errno
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from pahcl_core.errors import DataError, SettingError
-from pahcl_core.training.run_directory import run_directory, write_atomically, write_json
+from pahcl_core.training.run_directory import (
+    resumed_directory,
+    run_directory,
+    write_atomically,
+    write_json,
+)
+from pahcl_track.journal_file import lock_file
 
 HOLDER = """
 import sys
@@ -21,8 +29,6 @@ with run_directory(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
 """
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="on Windows nobody is kept out")
 
 
 @pytest.fixture
@@ -76,7 +82,6 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
         pass
 
 
-@posix
 def test_a_second_process_is_refused_until_the_first_is_done(tmp_path):
     """And leaves what the first has written where it is."""
     path = tmp_path / "run"
@@ -101,7 +106,6 @@ def test_a_second_process_is_refused_until_the_first_is_done(tmp_path):
         assert (tmp_path / "run.1" / "result").read_text() == "the first's"
 
 
-@posix
 def test_a_process_that_was_killed_holds_nothing(tmp_path):
     path = tmp_path / "run"
     command = [sys.executable, "-c", HOLDER, str(path)]
@@ -115,11 +119,8 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path):
         assert (tmp_path / "run.1").is_dir()
 
 
-@posix
 def test_of_two_that_start_at_once_one_is_refused(tmp_path, mocker):
     """Another process takes the directory in the moment after it was made."""
-    import fcntl
-
     make = Path.mkdir
     held = []
 
@@ -127,7 +128,7 @@ def test_of_two_that_start_at_once_one_is_refused(tmp_path, mocker):
         make(path, *args, **kwargs)
         if path.name == "run":
             held.append((path / "train.log").open("a"))
-            fcntl.flock(held[0], fcntl.LOCK_EX)
+            assert lock_file(held[0].fileno())
 
     mocker.patch.object(Path, "mkdir", autospec=True, side_effect=overtaken)
     with (
@@ -238,3 +239,69 @@ def test_a_run_that_has_begun_stays_whatever_ends_it(tmp_path):
         end_by_mistake(tmp_path / "run", after_writing=["best_model.pt"])
 
     assert (tmp_path / "run/best_model.pt").exists()
+
+
+def no_room(number=errno.ENOSPC):
+    return OSError(number, os.strerror(number))
+
+
+def write_and_fail(run, name, error, *, resumable):
+    with run_directory(run, resumable=resumable) as directory:
+        (directory / name).touch()
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("number", "resumable", "said"),
+    [
+        (errno.ENOSPC, True, "No space left on device: make room, and go on with --resume {}"),
+        (errno.ENOSPC, False, "No space left on device: make room, and run the same again"),
+        (errno.EDQUOT, True, "Disk quota exceeded: make room, and go on with --resume {}"),
+        (errno.EROFS, True, "Read-only file system: see to that, and go on with --resume {}"),
+    ],
+)
+def test_a_disk_that_fails_a_run_is_told_with_what_to_do(tmp_path, number, resumable, said):
+    run = tmp_path / "run"
+    with pytest.raises(DataError) as failed:
+        write_and_fail(run, "splits.json", no_room(number), resumable=resumable)
+
+    assert str(failed.value) == f"{run}: {said.format(run)}"
+    assert (run / "splits.json").exists()
+
+
+def test_a_disk_that_is_full_before_a_run_has_begun_leaves_the_earlier_one(tmp_path):
+    with run_directory(tmp_path / "run") as directory:
+        (directory / "result").touch()
+
+    with pytest.raises(DataError, match=r"make room, and run the same again$"):
+        write_and_fail(tmp_path / "run", "config.toml", no_room(), resumable=True)
+
+    assert [one.name for one in tmp_path.iterdir()] == ["run"]
+    assert (tmp_path / "run/result").exists()
+
+
+def test_a_disk_that_fails_what_goes_on_is_told_with_what_to_do(tmp_path):
+    with (
+        pytest.raises(DataError, match=r": No space .*: make room, and run the same again$"),
+        resumed_directory(tmp_path),
+    ):
+        raise no_room()
+
+
+def test_any_other_error_is_nobody_elses(tmp_path):
+    with pytest.raises(ConnectionResetError), run_directory(tmp_path / "run"):
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_log_that_cannot_be_written_costs_its_lines_alone(tmp_path, log, capsys):
+    with run_directory(tmp_path / "run") as directory:
+        (handler,) = logging.getLogger("pahcl_core").handlers
+        with contextlib.suppress(OSError), Path("/dev/full").open("w") as full:
+            before, handler.stream = handler.stream, full
+            log.info("lost")
+            handler.stream = before
+        log.info("kept")
+
+    assert capsys.readouterr().err == ""
+    assert (directory / "train.log").read_text().endswith("INFO kept\n")

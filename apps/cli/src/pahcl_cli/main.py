@@ -35,7 +35,13 @@ from pahcl_cli.commands import (
 from pahcl_cli.exit_codes import FAILED, INTERRUPTED, WRONG_USAGE
 from pahcl_cli.speaking import speaks
 from pahcl_core import __version__
-from pahcl_core.errors import DataError, RankLostError, SettingError, TrainingError
+from pahcl_core.errors import (
+    DataError,
+    RankLostError,
+    SettingError,
+    TrainingError,
+    disk_trouble,
+)
 from pahcl_track import TrackerError
 
 
@@ -51,9 +57,18 @@ class _Commands(TyperGroup):
         except (DataError, TrainingError) as error:
             _complain(error)
             raise typer.Exit(FAILED) from error
+        except OSError as error:
+            trouble = disk_trouble(error, then="run the same again")
+            if trouble is None:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            typer.echo(f"error: {where}{trouble}", err=True)
+            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as error:
             if speaks():
-                typer.echo("interrupted; what was written so far is kept", err=True)
+                notes = getattr(error, "__notes__", None)
+                then = f": {notes[-1]}" if notes else "; what was written so far is kept"
+                typer.echo(f"interrupted{then}", err=True)
             raise typer.Exit(INTERRUPTED) from error
 
 

@@ -4,7 +4,11 @@ All are `ValueError`, so a caller of the library may catch them the common way.
 """
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_LEAVE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 class DataError(ValueError):
@@ -37,3 +41,20 @@ def closest(name: str, known: Iterable[str]) -> str:
     """`, did you mean 'epochs'?` for a misspelt name, or nothing where none comes close."""
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f", did you mean {matches[0]!r}?" if matches else ""
+
+
+def disk_trouble(error: OSError, *, then: str) -> str | None:
+    """What a person can do about a disk that is full or not to be written to.
+
+    Args:
+        error: What the operating system said.
+        then: What to do when that is mended, as "run the same again".
+
+    Returns:
+        In words, to follow the name of what could not be written; None for any other error.
+    """
+    if error.errno in _NO_ROOM:
+        return f"{error.strerror}: make room, and {then}"
+    if error.errno in _NO_LEAVE:
+        return f"{error.strerror}: see to that, and {then}"
+    return None

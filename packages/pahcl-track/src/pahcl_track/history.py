@@ -65,7 +65,7 @@ class History:
 
     def write_jsonl(self, path: Path) -> None:
         """One JSON object for each row: `step`, `time_s` and the values by name."""
-        with path.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
             for row in self.rows:
                 values = encode_values(row.values, path.parent / PICTURES)
                 file.write(dumps({"step": row.step, "time_s": row.time_s, "values": values}) + "\n")

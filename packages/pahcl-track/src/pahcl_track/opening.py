@@ -1,6 +1,7 @@
 """The journal of a run that begins, or that is gone on with."""
 
 import secrets
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def _set_aside(journal: Journal) -> Journal:
     number = 1
     while (kept := journal.path.with_suffix(f".{number}.jsonl")).exists():
         number += 1
+    if sys.platform == "win32":  # which renames nothing that is open
+        journal.close()
     journal.path.rename(kept)
     notes = journal.path.with_suffix(SUFFIX)
     if notes.exists():

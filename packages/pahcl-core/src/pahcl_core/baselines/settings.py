@@ -9,6 +9,7 @@ from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.splits import SEED
 from pahcl_core.data.tasks import Task, task_of
 from pahcl_core.training.operating_point import OperatingPointConfig
+from pahcl_core.training.run_names import check_run_name
 from pahcl_core.training.settings import FinetuneConfig, ReadingConfig, SplitConfig, Stored
 from pahcl_core.training.shots import Shots
 
@@ -71,6 +72,7 @@ class BaselineConfig(Stored, Shots):
     spectrum: SpectrumConfig = field(default_factory=SpectrumConfig)
 
     def __post_init__(self) -> None:
+        check_run_name(self.experiment_name)
         self.operating_point.check_fits(task_of(self.task, self.own_task))
         self.check_shots()
         if self.own_task is not None and self.own_task.labels:

@@ -275,9 +275,12 @@ def _require_room(directory: Path, num_samples: float) -> None:
 
 @contextmanager
 def _explained(store: Path) -> Iterator[None]:
-    """Says what to do about a disk or a worker that gives up; the parts are kept."""
+    """Says what to do about a disk or a worker that gives up, or Ctrl-C; the parts are kept."""
     try:
         yield
+    except KeyboardInterrupt as error:
+        error.add_note("run the same again")
+        raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataError(

@@ -153,7 +153,7 @@ def _write(
         "recordings": rows,
     }
     text = json.dumps(index, indent=1, ensure_ascii=False)
-    (directory / "index.json").write_text(text + "\n", encoding="utf-8")
+    (directory / "index.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     return True
 
 

@@ -15,6 +15,7 @@ from pahcl_core.studies.sweep_study import Claim, SharedStudy
 from pahcl_core.studies.sweep_trial import carried_through, value_of
 from pahcl_core.studies.variants import RunConfig
 from pahcl_core.training.cohorts import read_cohorts
+from pahcl_core.training.interruption import told_how_to_go_on
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.ranks import among_others
 from pahcl_core.training.settings import FinetuneConfig
@@ -54,18 +55,19 @@ def sweep(
         raise SettingError("a sweep runs in one process; begin it several times instead")
     directory = plan.directory
     refuse_run(directory)
-    _read_data(plan, progress("reading"))  # a wrong path is not the fault of one trial
-    make(directory)
-    with reached():
-        shared = SharedStudy(plan, open_storage(storage, directory))
-        while (claim := shared.claim(lambda number: tell(_waiting(number)))) is not None:
-            name = trial_name(claim.slot)
-            tell(f"{claim.slot + 1}/{plan.num_trials} {name}: {_shown(claim.values)}")
-            with shared.beating(claim):
-                _do(plan, shared, claim, tracker, describe, progress(name))
-            write_report(plan, concluded(plan, shared))
-        result = concluded(plan, shared)
-        write_report(plan, result)
+    with told_how_to_go_on(lambda: "run the same again"):
+        _read_data(plan, progress("reading"))  # a wrong path is not the fault of one trial
+        make(directory)
+        with reached():
+            shared = SharedStudy(plan, open_storage(storage, directory))
+            while (claim := shared.claim(lambda number: tell(_waiting(number)))) is not None:
+                name = trial_name(claim.slot)
+                tell(f"{claim.slot + 1}/{plan.num_trials} {name}: {_shown(claim.values)}")
+                with shared.beating(claim):
+                    _do(plan, shared, claim, tracker, describe, progress(name))
+                write_report(plan, concluded(plan, shared))
+            result = concluded(plan, shared)
+            write_report(plan, result)
     return result
 
 

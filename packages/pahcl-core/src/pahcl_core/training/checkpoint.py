@@ -4,6 +4,7 @@ A checkpoint of a fine-tuning holds all that it takes to answer with it elsewher
 which one loader reads: that of a run, and a portable one (`training.portable`).
 """
 
+import io
 import pickle
 import zipfile
 import zlib
@@ -113,12 +114,15 @@ def _content(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def save_content(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain values: complete, or not at all."""
+    # Into memory first: given a path, torch would write its name into the file; given a file, it
+    # would make an error of its own of a full disk, and take many seconds to do so.
+    packed = io.BytesIO()
 
     def write(scratch: Path) -> None:
-        with scratch.open("wb") as stream:  # given a path, torch would write its name into the file
-            torch.save(dict(content), stream)
+        scratch.write_bytes(packed.getbuffer())
 
     with undisturbed():
+        torch.save(dict(content), packed)
         write_atomically(path, write)
 
 

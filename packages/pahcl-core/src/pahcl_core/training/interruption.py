@@ -1,9 +1,9 @@
-"""Holding back Ctrl-C and SIGTERM where an interruption would do harm."""
+"""Ctrl-C and SIGTERM: held back where they would do harm, and told how to go on after."""
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,3 +29,13 @@ def undisturbed() -> Iterator[None]:
             signal.signal(one, signal.SIG_DFL if handler is None else handler)
         for number in waiting:
             signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def told_how_to_go_on(then: Callable[[], str]) -> Iterator[None]:
+    """Note on an interruption what to do after it; the outermost note counts."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.add_note(then())
+        raise

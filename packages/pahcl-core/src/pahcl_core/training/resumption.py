@@ -76,7 +76,7 @@ def opened(
 def _opened_here(run: Run, *, resume: bool) -> Iterator[tuple[Run, TrainingState | None]]:
     """As `opened`, on the rank that holds it."""
     if not resume:
-        with run_directory(run.directory) as fresh:
+        with run_directory(run.directory, resumable=True) as fresh:
             yield run, None
             (fresh / STATE).unlink(missing_ok=True)
         return

@@ -4,15 +4,13 @@ import contextlib
 import json
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pahcl_core.errors import DataError, SettingError
-
-if sys.platform != "win32":
-    import fcntl
+from pahcl_core.errors import DataError, SettingError, disk_trouble
+from pahcl_core.training.interruption import told_how_to_go_on
+from pahcl_track.journal_file import lock_file
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +32,7 @@ STATE = "resume.pt"
 """Where a training stands; there until all else of the run is."""
 
 _LOGGERS = ("pahcl_core", "pahcl_track")
+_AGAIN = "run the same again"
 
 
 @contextlib.contextmanager
@@ -44,44 +43,55 @@ def resumed_directory(path: Path) -> Iterator[Path]:
 
     Raises:
         SettingError: If another process is writing a run there, or it cannot be written to.
+        DataError: If the disk is full before the end.
     """
     try:
-        stream = (path / LOG).open("a", encoding="utf-8")
+        stream = (path / LOG).open("a", encoding="utf-8", newline="\n")
     except OSError as error:
         raise SettingError(f"{path}: cannot write a run here: {error.strerror}") from error
-    with stream:
-        if not _lock(stream):
+    with _closing(stream):
+        if not lock_file(stream.fileno()):
             raise _in_use(path)
         _remove_scratch(path)
-        with _logged_to(stream):
+        with _explained(path, then=lambda: _AGAIN), _logged_to(stream):
             yield path
 
 
 @contextlib.contextmanager
-def run_directory(path: Path) -> Iterator[Path]:
+def run_directory(path: Path, *, resumable: bool = False) -> Iterator[Path]:
     """Hold a fresh directory for one run, with everything that is logged going to its `train.log`.
 
-    An earlier run's directory of that name is kept beside it, as `<name>.1` and so on. A run that
-    a user's mistake ends before it has begun leaves nothing behind, and the earlier one in place.
+    An earlier run's directory of that name is kept beside it, as `<name>.1` and so on. A run that a
+    user ends before it has begun, by a mistake or by Ctrl-C, leaves nothing behind, and the
+    earlier one in place.
+
+    Args:
+        path: Made, with its parents.
+        resumable: Whether a run that has begun there can be gone on with.
 
     Raises:
         SettingError: If another process is writing a run there, or it cannot be made.
+        DataError: If the disk is full before the end; says how to go on.
     """
     first_of_all = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = _set_aside(path)
         path.mkdir()
-        stream = (path / LOG).open("a", encoding="utf-8")
+        stream = (path / LOG).open("a", encoding="utf-8", newline="\n")
     except OSError as error:
         raise SettingError(f"{path}: cannot write a run here: {error.strerror}") from error
-    if not _lock(stream):  # someone was quicker, between the last lines: it is theirs now
+    if not lock_file(stream.fileno()):  # someone was quicker, in between: it is theirs now
         stream.close()
         raise _in_use(path)
+
+    def then() -> str:
+        return f"go on with --resume {path}" if resumable and not _has_not_begun(path) else _AGAIN
+
     try:
-        with stream, _logged_to(stream):
+        with _closing(stream), _explained(path, then=then), _logged_to(stream):
             yield path
-    except (DataError, SettingError):
+    except (DataError, SettingError, KeyboardInterrupt):
         if _has_not_begun(path):
             _undo(path, kept)
             kept = None
@@ -95,8 +105,38 @@ def run_directory(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def _closing(stream: IO[str]) -> Iterator[None]:
+    """Let go of a log; on a full disk it lacks its last lines, and that is all."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            stream.close()
+
+
+@contextlib.contextmanager
+def _explained(path: Path, *, then: Callable[[], str]) -> Iterator[None]:
+    """Says what to do about a disk that gives up, or an interruption; what was written stays."""
+    try:
+        with told_how_to_go_on(then):
+            yield
+    except OSError as error:
+        trouble = disk_trouble(error, then=then())
+        if trouble is None:
+            raise
+        raise DataError(f"{path}: {trouble}") from error
+
+
+class _LogHandler(logging.StreamHandler[IO[str]]):
+    """Writes to a run's log; what a full disk does not take comes with the next line it takes."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Do without."""
+
+
+@contextlib.contextmanager
 def _logged_to(stream: IO[str]) -> Iterator[None]:
-    handler = logging.StreamHandler(stream)
+    handler = _LogHandler(stream)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     levels = {name: logging.getLogger(name).level for name in _LOGGERS}
     for name in _LOGGERS:
@@ -122,8 +162,8 @@ def _set_aside(path: Path) -> Path | None:
         return None
     earlier = path / LOG
     if earlier.exists():
-        with earlier.open("a", encoding="utf-8") as stream:
-            if not _lock(stream):
+        with earlier.open("a", encoding="utf-8", newline="\n") as stream:
+            if not lock_file(stream.fileno()):
                 raise _in_use(path)
     elif path.is_dir() and not any(path.iterdir()):
         path.rmdir()
@@ -154,16 +194,6 @@ def _in_use(path: Path) -> SettingError:
     )
 
 
-def _lock(stream: IO[Any]) -> bool:
-    """Keep others out of the file's directory; on Windows nobody is kept out."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True
-
-
 def is_complete(directory: Path) -> bool:
     """Whether the run in a directory came to its end."""
     # What says where a training stood is removed at its very end.
@@ -171,7 +201,7 @@ def is_complete(directory: Path) -> bool:
 
 
 def is_in_use(path: Path) -> bool:
-    """Whether a process that lives is writing a run there; on Windows none is known of.
+    """Whether a process that lives is writing a run there.
 
     A run that begins in the same microseconds may be refused its directory for it.
     """
@@ -180,7 +210,7 @@ def is_in_use(path: Path) -> bool:
     except OSError:
         return False
     with stream:
-        return not _lock(stream)
+        return not lock_file(stream.fileno())
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -188,7 +218,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(scratch)
-        with scratch.open("rb") as stream:
+        with scratch.open("r+b") as stream:  # Windows brings nothing to the disk that is only read
             os.fsync(stream.fileno())
         scratch.replace(path)
     finally:
@@ -223,4 +253,4 @@ def _write_bytes(path: Path, content: bytes) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", newline="\n")

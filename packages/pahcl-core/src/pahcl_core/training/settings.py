@@ -19,6 +19,7 @@ from pahcl_core.training.nearest_neighbours import MonitorConfig
 from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.operating_point import OperatingPointConfig
 from pahcl_core.training.optimisation import OptimiserConfig
+from pahcl_core.training.run_names import check_run_name
 from pahcl_core.training.shots import Shots
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -227,6 +228,7 @@ class FinetuneConfig(Stored, Shots):
     machine: MachineConfig = field(default_factory=MachineConfig)
 
     def __post_init__(self) -> None:
+        check_run_name(self.experiment_name)
         self.operating_point.check_fits(self.definition)
         self.check_shots()
         if self.cycles_scored < 0:
@@ -302,6 +304,7 @@ class PretrainConfig(Stored):
     machine: MachineConfig = field(default_factory=MachineConfig)
 
     def __post_init__(self) -> None:
+        check_run_name(self.experiment_name)
         if not self.data:
             raise ValueError("data names no collection")
         folders: dict[Path, str] = {}
