@@ -8,11 +8,19 @@
 #   PYTEST_ARGS  which tests, and how: make test PYTEST_ARGS="tests/core -k window"
 #   JOBS         runs at a time in make results, which goes on where it was interrupted
 #   ADAPTERS_VENV  where test-adapters installs the libraries that are adapted to
+#   LOWEST_VENV, NEWEST_VENV  where test-lowest and test-newest install other versions
+#   VERSIONS_ARGS  which tests these two run, and how
+#   CAMPAIGN_ARGS  for scripts/campaign.py, as --quick
 
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV ?= .venv
 ADAPTERS_VENV ?= .venv-adapters
+LOWEST_VENV ?= .venv-lowest
+NEWEST_VENV ?= .venv-newest
+AUDIT_VENV ?= .venv-audit
+VERSIONS_ARGS ?= -n 2 --dist loadfile -m "not slow" tests/track tests/core tests/cli
+CAMPAIGN_ARGS ?=
 PIP_ARGS ?=
 JOBS ?= 2
 # Two workers, one file each: a file's costly fixtures are made once.
@@ -26,7 +34,8 @@ PROJECTS := packages/pahcl-track/pyproject.toml packages/pahcl-core/pyproject.to
 CHECKS := check-format check-lint check-types check-imports
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-adapters check $(CHECKS) format docs figures bench results models clean
+.PHONY: help install demo test test-adapters test-lowest test-newest check $(CHECKS) check-licences \
+	audit dependencies format docs figures bench campaign results models clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +71,49 @@ $(ADAPTERS_VENV)/.installed: constraints.txt constraints-adapters.txt \
 	$(ADAPTERS_VENV)/bin/python -m pip install --quiet $(PINS) -c constraints-adapters.txt \
 		$(PIP_ARGS) pytest torch lightning accelerate -e packages/pahcl-track
 	@touch $@
+
+# With the versions at both ends of what is allowed, not only at those that are pinned. PyTorch is
+# pinned in both: other versions come from PyPI with CUDA alone.
+TESTERS := pytest pytest-mock pytest-xdist hypothesis beartype soundfile hatchling
+EVERYTHING := -e 'packages/pahcl-track[wandb]' -e 'packages/pahcl-core[export,flac,plot,search]' \
+	-e apps/cli
+
+test-lowest: $(LOWEST_VENV)/.installed ## run the quick tests with the lowest versions allowed
+	OMP_NUM_THREADS=1 $(LOWEST_VENV)/bin/python -m pytest $(VERSIONS_ARGS)
+
+$(LOWEST_VENV)/.installed: constraints-lowest.txt $(PROJECTS)
+	$(PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_VENV)/bin/python -m pip install --quiet -c constraints.txt 'pip>=25.3' $(PIP_ARGS)
+	$(LOWEST_VENV)/bin/python -m pip install --quiet -c constraints-lowest.txt $(PIP_ARGS) \
+		$(TESTERS) $(EVERYTHING)
+	@touch $@
+
+test-newest: $(NEWEST_VENV)/.installed ## run the quick tests with the newest versions there are
+	OMP_NUM_THREADS=1 $(NEWEST_VENV)/bin/python -m pytest $(VERSIONS_ARGS)
+
+$(NEWEST_VENV)/.installed: $(PROJECTS)
+	$(PYTHON) -m venv $(NEWEST_VENV)
+	$(NEWEST_VENV)/bin/python -m pip install --quiet --upgrade pip $(PIP_ARGS)
+	$(NEWEST_VENV)/bin/python -m pip install --quiet --upgrade $(PIP_ARGS) \
+		"$$(grep '^torch==' constraints.txt)" $(TESTERS) $(EVERYTHING)
+	@touch $@
+
+check-licences: $(INSTALLED) ## list the licence of all that an installation brings
+	$(BIN)/python scripts/licences.py
+
+audit: $(AUDIT_VENV)/.installed ## ask PyPI whether a pinned version is known to be vulnerable
+	$(AUDIT_VENV)/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+
+$(AUDIT_VENV)/.installed:
+	$(PYTHON) -m venv $(AUDIT_VENV)
+	$(AUDIT_VENV)/bin/python -m pip install --quiet $(PIP_ARGS) pip-audit
+	@touch $@
+
+dependencies: $(INSTALLED) ## write docs/dependencies.md anew
+	$(BIN)/python scripts/dependencies.py
+
+campaign: $(INSTALLED) ## do all harm that is known of, count, and write docs/reliability.md
+	$(BIN)/python scripts/campaign.py $(CAMPAIGN_ARGS)
 
 check: $(CHECKS) ## formatting, lint, types, and which module may import which
 
@@ -109,5 +161,6 @@ models: $(INSTALLED) ## train the models that come with the package, and their c
 	$(BIN)/python scripts/train_shipped_models.py "$$PAHCL_REAL_DATA"
 
 clean: ## remove the environments and the tools' caches
-	rm -rf $(VENV) $(ADAPTERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+	rm -rf $(VENV) $(ADAPTERS_VENV) $(LOWEST_VENV) $(NEWEST_VENV) $(AUDIT_VENV) \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
 		docs/_build docs/api

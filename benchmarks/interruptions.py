@@ -46,6 +46,7 @@ _FINETUNING = {
     "resampling persons": "training.assessment:bootstrap",
     "writing predictions": "training.finetune:write_predictions",
     "writing metrics": "training.finetune:write_json",
+    "making the page": "training.finetune:save_report",
 }
 PHASES = {
     "prepare": _PREPARING,
@@ -54,6 +55,7 @@ PHASES = {
         "reading": "training.pretrain:read_cohorts",
         "validating": "training.pretraining:Pretraining.validate",
         "writing metrics": "training.pretrain:write_json",
+        "making the page": "training.pretrain:save_report",
     },
     "finetune": _FINETUNING,
     "batch": {

@@ -1,10 +1,15 @@
 """What is built and installed: the three wheels, their metadata, and the pins."""
 
 import configparser
+import hashlib
+import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from email import message_from_bytes
 from importlib.metadata import distribution, entry_points
@@ -129,6 +134,70 @@ def test_the_installed_entry_points_lead_somewhere(name):
 
             assert point.value == target
             assert point.load().__name__ == target.partition(":")[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_same_sources_make_the_same_bytes(tmp_path, name):
+    """Wheel and source archive, built in two places at a time that is given."""
+    built, sources = [], tmp_path / "sources"  # which nobody changes meanwhile
+    shutil.copytree(PROJECTS[name], sources, ignore=shutil.ignore_patterns("__pycache__"))
+    for place in ("here", "somewhere/else"):
+        project = tmp_path / place / "project"
+        shutil.copytree(sources, project)
+        for path in project.rglob("*"):
+            os.utime(path, (1e9 + len(built), 1e9 + len(built)))
+        subprocess.run(
+            [sys.executable, "-m", "hatchling", "build", "-d", str(project.parent / "dist")],
+            cwd=project,
+            env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
+            check=True,
+            capture_output=True,
+        )
+        files = sorted((project.parent / "dist").iterdir())
+        built.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
+
+    assert built[0] == built[1]
+    assert {name.rpartition(".")[2] for name in built[0]} == {"whl", "gz"}
+
+
+@pytest.fixture(scope="module")
+def installed(wheels, tmp_path_factory):
+    """The folder of commands of an environment that has the three wheels and no repository.
+
+    What they require comes from this one, without what is installed here for development.
+    """
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder / "venv", symlinks=True)
+    python = folder / "venv/bin/python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    files = [str(archive.filename) for archive in wheels.values()]
+    subprocess.run([*pip, "--no-index", "--no-deps", *files], check=True, capture_output=True)
+    (site,) = (folder / "venv").glob("lib/python*/site-packages")
+    (site / "required.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n")
+    return python.parent
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="an environment has another layout there")
+def test_what_is_installed_works_without_the_repository(installed, tmp_path):
+    """Its help, every module, and a model that comes with it."""
+    elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def run(*command):
+        done = subprocess.run(
+            [installed / command[0], *command[1:]],
+            cwd=tmp_path, env=elsewhere, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    where = "import pahcl_cli, pahcl_core, pahcl_track as t; print(pahcl_core.__file__, t.__file__)"
+    assert run("python", "-c", where).count(str(installed.parent)) == 2
+    assert "predict" in run("pahcl", "--help")
+    run("pahcl", "data", "synth", "circor", "hearts", "--patients", "1")
+    recording = min((tmp_path / "hearts").rglob("*.wav"))
+    assert "murmur" in run("pahcl", "predict", "circor_murmur", str(recording), "--any-quality")
 
 
 @pytest.mark.parametrize("name", PROJECTS)
