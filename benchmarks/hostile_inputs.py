@@ -89,7 +89,7 @@ def _models(folder: Path, data: Path, mark: Path) -> Iterator[Trial]:
         finetune = ["finetune", "circor_murmur", "--data-dir", data, "--pretrained", name]
         given: dict[str, list[str | Path]] = {
             "predict": ["predict", name, wav],
-            "export": ["export", name, "--out", "out.safetensors"],
+            "export": ["export", name, "--to", "out.safetensors"],
             "embed": ["embed", name, "--data-dir", data, "--out", "out.npz"],
             "probe": ["probe", name, "circor_murmur", "--data-dir", data],
             "finetune": finetune,
