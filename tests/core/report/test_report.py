@@ -1,5 +1,6 @@
 """The page of a run, made of files that nobody ran."""
 
+import itertools
 import json
 
 import pytest
@@ -113,6 +114,20 @@ def test_nothing_from_a_run_is_taken_for_markup(tmp_path):
     assert page.text.count("<script>alert(1)") >= 8
 
 
+def test_the_area_of_the_drawn_precision_is_the_auprc(tmp_path):
+    directory = finished_run(tmp_path / "one")
+    metrics = json.loads((directory / "final_metrics.json").read_text())
+
+    lines = [one["points"] for one in page_of(directory).all("polyline")]
+
+    points = [tuple(map(float, pair.split(","))) for pair in lines[1].split()]
+    (left, top), right = min(points), max(x for x, _ in points)
+    bottom = top + (right - left) * 282 / 284  # of the plane, in pixels: 330 - 10 - 38 by 340 - 56
+    area = sum((x1 - x0) * (bottom - y1) for (x0, _), (x1, y1) in itertools.pairwise(points))
+    whole = (right - left) * (bottom - top)
+    assert area / whole == pytest.approx(metrics["test_auprc"], abs=2e-3)
+
+
 def test_a_run_that_is_about_to_end_is_told_as_complete(tmp_path):
     directory = finished_run(tmp_path / "one")
     (directory / "resume.pt").write_bytes(b"")
@@ -215,7 +230,7 @@ def test_the_operating_point_is_told_and_marked(tmp_path):
 def test_a_study_has_the_curves_of_its_runs_one_over_the_other(tmp_path):
     directory = finished_run(tmp_path / "study")
     members = [{"name": f"fold_{n}/seed_0"} for n in (1, 2)] + [{"name": "../elsewhere"}]
-    for one in members:
+    for one in members:  # the last one lies outside, and is not looked at
         inside = finished_run(directory / one["name"], seed=3)
         log_epochs(inside, [{"val/loss": 1.0, "val/auroc": 0.5}] * 3)
     (directory / "journal.jsonl").unlink()
