@@ -111,7 +111,7 @@ def _huggingface() -> nn.Module:
     from transformers.models.mamba2.modeling_mamba2 import Mamba2Mixer
 
     config = Mamba2Config(
-        hidden_size=WIDTH, state_size=STATE, head_dim=32, num_heads=2 * WIDTH // 32, n_groups=1
+        hidden_size=WIDTH, state_size=STATE, head_dim=64, num_heads=2 * WIDTH // 64, n_groups=1
     )
     return Mamba2Mixer(config, layer_idx=0)
 
@@ -125,6 +125,9 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     MAMBAPY: _mambapy,
     "Hugging Face Mamba-2": _huggingface,
 }
+COMPILED = {name: f"{name}, compiled" for name in (OURS, TRANSFORMER)}
+"""By `torch.compile`, where there is a compiler."""
+
 PACKAGES = {MAMBAPY: "mambapy", "Hugging Face Mamba-2": "transformers"}
 
 
@@ -180,8 +183,8 @@ def _step(layer: nn.Module, tokens: Tensor) -> None:
 def _times(names: list[str], batch: int, rounds: int) -> Times:
     """Microseconds per token of each round, by length and layer."""
     torch.manual_seed(0)
-    layers = {name: LAYERS[name]() for name in names}
-    times: Times = {length: {name: [] for name in names} for length in LENGTHS}
+    layers = {name: LAYERS[name]() for name in names} | _compiled()
+    times: Times = {length: {name: [] for name in layers} for length in LENGTHS}
     for length, found in times.items():
         for turn in range(rounds + 1):
             for name, layer in layers.items():
@@ -193,6 +196,22 @@ def _times(names: list[str], batch: int, rounds: int) -> Times:
                     taken = time.perf_counter() - begun
                     found[name].append(1e6 * taken / (windows * length))
     return times
+
+
+def _compiled() -> dict[str, nn.Module]:
+    """The layers that are compared compiled, too; none where that cannot be done."""
+    layers = {}
+    for name, its_name in COMPILED.items():
+        layer = LAYERS[name]()
+        layer.compile(dynamic=False)
+        try:
+            _step(layer, torch.randn(1, 32, WIDTH, requires_grad=True))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            print(f"left out: {its_name}: cannot compile here: {reason}", file=sys.stderr)
+            return {}
+        layers[its_name] = layer
+    return layers
 
 
 def _peaks(names: list[str], length: int, batch: int) -> dict[str, float]:
@@ -249,6 +268,10 @@ def _checks(times: Times, memory: dict[int, dict[str, float]]) -> list[Check]:
         Check(name="SSD block as fast as it, L 2000", value=faster, unit="times", least=3.0),
         Check(name="time per token, L 4000 of L 1000", value=at(4000) / at(1000), most=1.5),
     ]
+    if COMPILED[OURS] in times[2000]:
+        faster = _ratio(times, 2000, COMPILED[TRANSFORMER], COMPILED[OURS])
+        name = "the same, both compiled, L 2000"
+        checks.insert(2, Check(name=name, value=faster, unit="times", least=3.0))
     if MAMBAPY in times[250]:
         faster = _ratio(times, 250, MAMBAPY, OURS)
         share = memory[250][OURS] / memory[250][MAMBAPY]
@@ -266,7 +289,10 @@ def _layer_table(times: Times, memory: dict[int, dict[str, float]], batch: int) 
         [
             name,
             *(f"{statistics.median(times[length][name]):.1f}" for length in LENGTHS),
-            *(f"{memory[length][name]:.0f}" for length in MEMORY_LENGTHS),
+            *(
+                f"{memory[length][name]:.0f}" if name in memory[length] else ""
+                for length in MEMORY_LENGTHS
+            ),
         ]
         for name in times[LENGTHS[0]]
     ]

@@ -46,7 +46,7 @@ def block_weights():
     def named(block):
         config = block.config
         inner, state = config.width * config.expand, config.state_size
-        heads = inner // config.head_dim
+        heads = inner // config.channels_of_head
         names = ("gate", "x", "b", "c", "step")
         rows = block.into.weight.split([inner, inner, state, state, heads])
         weights = dict(zip(names, rows, strict=True))

@@ -31,9 +31,12 @@ def transformer(width):
 
 
 def ssd(width, state, *, chunk=32):
-    """In and out, the short convolution, attention inside two chunks, their states both ways."""
+    """In and out, the short convolution, attention inside two chunks, their states both ways.
+
+    Four heads at least, of 64 channels at most.
+    """
     inner, steps = 2 * width, 64  # padded to whole chunks
-    mixed, heads = inner + 2 * state, inner // 32
+    mixed, heads = inner + 2 * state, max(4, inner // 64)
     projections = TOKENS * width * (2 * inner + 2 * state + heads) + TOKENS * inner * width
     inside = steps * chunk * (state + inner)
     states = 2 * 2 * steps * state * inner

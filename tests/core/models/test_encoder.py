@@ -27,6 +27,10 @@ VALID = [
 ]
 
 
+HEAD_DIM = 8
+"""At a width of 16: four heads of the 32 channels inside."""
+
+
 @pytest.fixture
 def make_encoder(shaken):
     def make(**settings):
@@ -100,7 +104,7 @@ def test_the_encoder_equals_its_definition(make_encoder, block_weights, num_bloc
     for i, bounds in enumerate(BOUNDS):
         tokens = by_loops.front_end(samples[i].tolist(), front_end_weights(encoder.front_end))
         for block in encoder.blocks:
-            tokens = block_by_loops(tokens, block_weights(block), 32)
+            tokens = block_by_loops(tokens, block_weights(block), HEAD_DIM)
         tokens = [by_loops.layer_norm(token, parameters(encoder.norm)) for token in tokens]
         parts, phases, valid = by_loops.pooled(tokens, bounds, pool)
         side_by_side = [value for part in parts for value in part]

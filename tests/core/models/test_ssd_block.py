@@ -143,6 +143,17 @@ def test_the_number_of_parameters(bidirectional):
     assert sum(p.numel() for p in block.parameters()) == expected
 
 
+@pytest.mark.parametrize(
+    ("width", "size"), [(64, 32), (128, 64), (256, 64), (16, 8), (144, 48), (1, 1)]
+)
+def test_heads_are_of_64_channels_unless_there_were_fewer_than_four(width, size):
+    """Inside are twice as many; 288 = 6 · 48 is no multiple of 64."""
+    config = SSDConfig(width=width)
+
+    assert config.channels_of_head == size
+    assert len(SSDBlock(config).skip) == 2 * width // size
+
+
 def test_it_starts_where_the_reference_does():
     """Rates uniform from 1 to 16, steps log-uniform from 0.001 to 0.1, skip 1: mean and range."""
     torch.manual_seed(0)

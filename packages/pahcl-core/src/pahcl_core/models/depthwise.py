@@ -2,6 +2,9 @@
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+_ALL = slice(None)
 
 
 class DepthwiseConv(nn.Conv2d):
@@ -15,8 +18,17 @@ class DepthwiseConv(nn.Conv2d):
         super().__init__(channels, channels, (1, size), padding=(0, size // 2), groups=channels)
 
     def forward(
-        self, tokens: Float[Tensor, "batch time channels"]
+        self, tokens: Float[Tensor, "batch time channels"], which: slice = _ALL
     ) -> Float[Tensor, "batch time channels"]:
-        """Each channel convolved with its kernel."""
+        """Each channel convolved with its kernel.
+
+        Args:
+            tokens: Of the channels that are meant.
+            which: Channels the tokens have, if not all.
+        """
+        assert self.bias is not None, "it is made with one"
+        weight, bias = self.weight[which], self.bias[which]
         image = tokens.transpose(1, 2)[:, :, None]  # (B, C, 1, T)
-        return super().forward(image)[:, :, 0].transpose(1, 2)
+        size = self.kernel_size[1]
+        found = F.conv2d(image, weight, bias, padding=(0, size // 2), groups=len(weight))
+        return found[:, :, 0].transpose(1, 2)

@@ -21,7 +21,9 @@ P channels of a head, N state.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -33,6 +35,7 @@ from pahcl_core.models.depthwise import DepthwiseConv
 
 _LEAST_LOG_DECAY = -30.0
 _EPSILON = 1e-5  # of the norms
+_MOST_HEAD_DIM, _FEWEST_HEADS = 64, 4
 
 
 def ssd(
@@ -43,11 +46,13 @@ def ssd(
     *,
     chunk: int = 32,
     log_decay_back: Float[Tensor, "batch time heads"] | None = None,
+    log_step: Float[Tensor, "batch time heads"] | None = None,
+    skip: Float[Tensor, "heads"] | None = None,
 ) -> Float[Tensor, "batch time heads head_dim"]:
     """The recurrence above, from a state of zero.
 
     Args:
-        x: Input, already multiplied by its step size.
+        x: Input.
         log_decay: Natural logarithm of what each step keeps of the state before it; at most 0.
             Below -30 it counts as -30 (a factor of 1e-13), which bounds the rounding of sums.
         b: How the input enters the state; shared by all heads.
@@ -55,6 +60,11 @@ def ssd(
         chunk: Steps treated as one matrix product; changes speed and memory, not the result.
         log_decay_back: If given, the output of the same recurrence run from the last step to the
             first, with these decays, is added.
+        log_step: Natural logarithm of what the input is multiplied by before it enters, 0 if not
+            given; minus infinity where nothing is to enter. It is added to logarithms that are
+            there anyway, which spares the product.
+        skip: If given, so many times the input, as it is, is added to the output of each head; on
+            the diagonal of a matrix that is there anyway.
 
     Raises:
         SettingError: If `chunk` is not positive.
@@ -69,73 +79,88 @@ def ssd(
         x = F.pad(x, (0, 0, 0, 0, 0, missing))
         decay = F.pad(decay, (0, 0, 0, 0, 0, missing))
         b, c = F.pad(b, (0, 0, 0, missing)), F.pad(c, (0, 0, 0, missing))
+        log_step = None if log_step is None else F.pad(log_step, (0, 0, 0, missing))
     x, decay, b, c = (t.unflatten(1, (-1, chunk)) for t in (x, decay, b, c))  # (B, K, Q, …)
     decay = decay.unbind(dim=3)
+    step = None if log_step is None else log_step.unflatten(1, (-1, chunk))
 
-    # Logarithm of what a state has left of itself after each step of a chunk that it passes.
-    passed = decay[0].cumsum(dim=2)  # (B, K, Q, H)
-    passed_back = None if log_decay_back is None else decay[1].flip(2).cumsum(dim=2).flip(2)
-    y = _inside(x, b, c, passed, passed_back)
-    for left, back in ((passed, False), (passed_back, True)):
-        if left is not None:
-            read = _entry_states_read(x, b, c, left, back=back)
-            y = torch.addcmul(y, read, left.exp()[..., None])
+    ways = [_Way.of(decay[0].cumsum(dim=2), step, back=False)]
+    if log_decay_back is not None:
+        ways.append(_Way.of(decay[1].flip(2).cumsum(dim=2).flip(2), step, back=True))
+    y = _inside(x, b, c, ways, skip)
+    for way in ways:
+        read = _entry_states_read(x, b, c, way)
+        y = torch.addcmul(y, read, way.passed.exp()[..., None])
     return y.flatten(1, 2)[:, :length]
+
+
+class _Way(NamedTuple):
+    """One direction, in logarithms."""
+
+    passed: Float[Tensor, "batch chunks chunk heads"]
+    """What a state has left of itself after each step of a chunk that it passes."""
+
+    entered: Float[Tensor, "batch chunks chunk heads"]
+    """What an input is multiplied by, and divided by what was left by then: a later step has the
+    sum of both of it."""
+
+    back: bool
+
+    @classmethod
+    def of(cls, passed: Tensor, step: Tensor | None, *, back: bool) -> "_Way":
+        return cls(passed, -passed if step is None else step - passed, back)
 
 
 def _inside(
     x: Float[Tensor, "batch chunks chunk heads head_dim"],
     b: Float[Tensor, "batch chunks chunk state"],
     c: Float[Tensor, "batch chunks chunk state"],
-    passed: Float[Tensor, "batch chunks chunk heads"],
-    passed_back: Float[Tensor, "batch chunks chunk heads"] | None,
+    ways: Sequence[_Way],
+    skip: Float[Tensor, "heads"] | None,
 ) -> Float[Tensor, "batch chunks chunk heads head_dim"]:
     """What each step gets from its own chunk: attention, weakened by the decay in between."""
     scores = c @ b.transpose(-1, -2)  # (B, K, Q, Q): what a step (row) reads of another (column)
-    if passed_back is not None:  # a step sees itself once in each direction
-        scores = scores * (1 + torch.eye(len(scores[0, 0]), dtype=x.dtype, device=x.device))
-    weight = _decay_between(passed, passed_back) * scores[:, :, None]  # (B, K, H, Q, Q)
+    itself = torch.eye(scores.shape[-1], dtype=x.dtype, device=x.device)
+    if len(ways) == 2:  # a step sees itself once in each direction
+        scores = scores * (1 + itself)
+    decay = _decay_between(ways)
+    if skip is None:
+        weight = decay * scores[:, :, None]  # (B, K, H, Q, Q)
+    else:
+        weight = torch.addcmul(itself * skip[:, None, None], decay, scores[:, :, None])
     return (weight @ x.transpose(2, 3)).transpose(2, 3)
 
 
-def _decay_between(
-    passed: Float[Tensor, "batch chunks chunk heads"],
-    passed_back: Float[Tensor, "batch chunks chunk heads"] | None,
-) -> Float[Tensor, "batch chunks heads chunk chunk"]:
+def _decay_between(ways: Sequence[_Way]) -> Float[Tensor, "batch chunks heads chunk chunk"]:
     """What step i (row) has left of step j's input (column), by the direction from j to i.
 
     Where none leads there, minus infinity enters before the exponential: masking its result would
     be too late, since the difference is positive there and may overflow, and zero times infinity
     has no gradient.
     """
-    size = passed.shape[2]
-    later = torch.ones(size, size, dtype=torch.bool, device=passed.device).triu(1)
-    between = _pairwise_difference(passed)
-    if passed_back is None:
-        return between.masked_fill(later, -torch.inf).exp()
-    return torch.where(later, _pairwise_difference(passed_back), between).exp()
-
-
-def _pairwise_difference(
-    passed: Float[Tensor, "batch chunks chunk heads"],
-) -> Float[Tensor, "batch chunks heads chunk chunk"]:
-    by_head = passed.transpose(2, 3)
-    return by_head[..., :, None] - by_head[..., None, :]
+    size, device = ways[0].passed.shape[2], ways[0].passed.device
+    later = torch.ones(size, size, dtype=torch.bool, device=device).triu(1)
+    between = [
+        way.passed.transpose(2, 3)[..., :, None] + way.entered.transpose(2, 3)[..., None, :]
+        for way in ways
+    ]
+    if len(ways) == 1:
+        return between[0].masked_fill(later, -torch.inf).exp()
+    return torch.where(later, between[1], between[0]).exp()
 
 
 def _entry_states_read(
     x: Float[Tensor, "batch chunks chunk heads head_dim"],
     b: Float[Tensor, "batch chunks chunk state"],
     c: Float[Tensor, "batch chunks chunk state"],
-    passed: Float[Tensor, "batch chunks chunk heads"],
-    *,
-    back: bool,
+    way: _Way,
 ) -> Float[Tensor, "batch chunks chunk heads head_dim"]:
     """What each step reads of the state that enters its chunk, as if the chunk took nothing off."""
-    through = passed[:, :, :1] if back else passed[:, :, -1:]  # (B, K, 1, H): the whole chunk
-    at_exit = x * (through - passed).exp()[..., None]
+    last = slice(None, 1) if way.back else slice(-1, None)
+    through = way.passed[:, :, last]  # (B, K, 1, H): the whole chunk
+    at_exit = x * (through + way.entered).exp()[..., None]
     added = (b.transpose(-1, -2) @ at_exit.flatten(3)).unflatten(3, x.shape[3:])
-    entry = _entry_states(added, through.exp()[..., None], back=back)  # (B, K, N, H, P)
+    entry = _entry_states(added, through.exp()[..., None], back=way.back)  # (B, K, N, H, P)
     read: Tensor = (c @ entry.flatten(3)).unflatten(3, x.shape[3:])
     return read
 
@@ -166,8 +191,9 @@ class SSDConfig:
     state_size: int = 16
     """Numbers that each channel of a head remembers."""
 
-    head_dim: int = 32
-    """Channels that share a decay."""
+    head_dim: int | None = None
+    """Channels that share a decay. By default Mamba-2's 64, or as many as can be of fewer where
+    there would be less than four heads, or they would not come out even."""
 
     expand: int = 2
     """The block works on `expand * width` channels inside."""
@@ -186,15 +212,28 @@ class SSDConfig:
 
     def __post_init__(self) -> None:
         for name in ("width", "state_size", "head_dim", "expand", "conv_size", "chunk"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.width * self.expand % self.head_dim:
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise SettingError(f"{name} must be positive, got {number}")
+        if self.inner % self.channels_of_head:
             raise SettingError(
-                f"expand * width = {self.width * self.expand} is not a multiple of "
-                f"head_dim = {self.head_dim}"
+                f"expand * width = {self.inner} is not a multiple of head_dim = {self.head_dim}"
             )
         if self.conv_size % 2 == 0:
             raise SettingError(f"conv_size must be odd, got {self.conv_size}")
+
+    @property
+    def inner(self) -> int:
+        """Channels inside."""
+        return self.expand * self.width
+
+    @property
+    def channels_of_head(self) -> int:
+        """`head_dim`, or what it is by default."""
+        if self.head_dim is not None:
+            return self.head_dim
+        most = max(1, min(_MOST_HEAD_DIM, self.inner // _FEWEST_HEADS))
+        return next(size for size in range(most, 0, -1) if self.inner % size == 0)
 
 
 class SSDBlock(nn.Module):
@@ -208,8 +247,8 @@ class SSDBlock(nn.Module):
     def __init__(self, config: SSDConfig) -> None:
         super().__init__()
         self.config = config
-        inner = config.width * config.expand
-        num_heads = inner // config.head_dim
+        inner = config.inner
+        num_heads = inner // config.channels_of_head
         directions = 2 if config.bidirectional else 1
         mixed = inner + 2 * config.state_size
         self.sizes = (inner, mixed, num_heads)
@@ -237,26 +276,39 @@ class SSDBlock(nn.Module):
         """
         config = self.config
         inner, state = self.sizes[0], config.state_size
-        gate, mixed, step = self.into(self.norm(tokens)).split(self.sizes, dim=-1)
+        gate, x, rest = self._entered(self.norm(tokens))
+        b_and_c, step = rest.split([2 * state, self.sizes[2]], dim=-1)
         if valid is not None:
-            mixed = mixed.masked_fill(~valid[..., None], 0)
-        x, b, c = F.silu(self.conv(mixed)).split([inner, state, state], dim=-1)
+            x, b_and_c = (part.masked_fill(~valid[..., None], 0) for part in (x, b_and_c))
+        x = F.silu(self.conv(x, slice(inner)))
+        b, c = F.silu(self.conv(b_and_c, slice(inner, None))).split([state, state], dim=-1)
         step = F.softplus(step + self.step_bias)  # (B, T, H)
+        log_step = step.clamp_min(torch.finfo(step.dtype).tiny).log()
         if valid is not None:
             step = step.masked_fill(~valid[..., None], 0)
-        heads = x.unflatten(-1, (-1, config.head_dim))  # (B, T, H, P)
+            log_step = log_step.masked_fill(~valid[..., None], -torch.inf)
         log_decays = [-step * rate for rate in self.log_rate.exp()]
         y = ssd(
-            heads * step[..., None],
+            x.unflatten(-1, (-1, config.channels_of_head)),
             log_decays[0],
             b,
             c,
             chunk=config.chunk,
             log_decay_back=log_decays[1] if config.bidirectional else None,
+            log_step=log_step,
+            skip=self.skip,
         )
-        y = torch.addcmul(y, heads, self.skip[:, None]).flatten(2)
-        update = self.dropout(self.out(self.out_norm(y * F.silu(gate))))
+        update = self.dropout(self.out(self.out_norm(y.flatten(2) * F.silu(gate))))
         if valid is not None:
             update = update.masked_fill(~valid[..., None], 0)
         changed: Tensor = tokens + update
         return changed
+
+    def _entered(self, tokens: Float[Tensor, "batch time width"]) -> list[Tensor]:
+        """Gate, input, and what is left: `b`, `c` and the step.
+
+        By three products and not one: its gradient would be put together of theirs, in a copy.
+        """
+        inner, mixed, num_heads = self.sizes
+        parts = self.into.weight.split([inner, inner, mixed - inner + num_heads])
+        return [F.linear(tokens, part) for part in parts]
