@@ -40,7 +40,6 @@ FINETUNE: Mapping[str, Any] = {
     "task": DEFAULT_MODEL,
     "experiment_name": "shipped_finetune",
     # What was found best for murmurs, of what was tried: docs/experiments.md.
-    "pooling": "mean",
     "selection": "loss",
     "training": {"epochs": 4},
     "operating_point": {"rule": "challenge"},

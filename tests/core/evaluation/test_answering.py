@@ -70,7 +70,7 @@ def write(path, samples, rate=RATE):
     return path
 
 
-@pytest.mark.parametrize("pooling", ["attention", "mean", "vote"])
+@pytest.mark.parametrize("pooling", ["attention", "mean", "statistics", "vote"])
 def test_what_is_said_of_files_is_what_a_run_says(collection, model_of, pooling):
     """A run prepares a whole collection in a store, and scores its patients together."""
     model, encoder, heads = model_of(pooling)

@@ -103,7 +103,7 @@ def test_it_says_what_the_model_says(exported, recordings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pooling", ["mean", "vote"])
+@pytest.mark.parametrize("pooling", ["mean", "statistics", "vote"])
 def test_it_puts_cycles_together_as_the_model_does(model_of, recordings, tmp_path, pooling):
     path = model_of(pooling=pooling)
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from oracles.instance_pooling import gated_scores, pooled_twice
 from pahcl_core.models.instance_pooling import Bags, GatedAttention, InstancePooling, softmax_by
 
 WIDTH = 6
+KINDS = ["attention", "mean", "statistics"]
 # Five recordings of 3, 1, 2, 4 and 2 cycles; units of the first two, of the next two, of the last.
 RECORDING = [0, 0, 0, 1, 2, 2, 3, 3, 3, 3, 4, 4]
 UNIT = [0, 0, 1, 1, 2]
@@ -105,7 +107,34 @@ def test_a_mean_weighs_recordings_alike_however_many_cycles_they_have():
     )
 
 
-@pytest.mark.parametrize("kind", ["attention", "mean"])
+def test_statistics_are_the_mean_and_how_far_cycles_are_apart(embedding):
+    """Against NumPy: the deviation of a sample, none for one cycle; then the mean of recordings."""
+    found = pooling("statistics")(embedding, bags())
+
+    rows, recording = embedding.numpy(), np.array(RECORDING)
+    wanted = np.zeros((5, 2 * WIDTH))
+    for number in range(5):
+        own = rows[recording == number]
+        wanted[number, :WIDTH] = own.mean(axis=0)
+        wanted[number, WIDTH:] = own.std(axis=0, ddof=1) if len(own) > 1 else 0.0
+    np.testing.assert_allclose(found.recordings, wanted, rtol=1e-12)
+    units = [wanted[:2].mean(axis=0), wanted[2:4].mean(axis=0), wanted[4]]
+    np.testing.assert_allclose(found.units, units, rtol=1e-12)
+    assert found.share(bags()).tolist() == pooling("mean")(embedding, bags()).share(bags()).tolist()
+
+
+def test_cycles_that_are_all_the_same_are_apart_by_nothing_and_learn_nothing_from_it():
+    """The gradient of a root at 0 is no number."""
+    cycles = torch.full((3, 2), 0.7, requires_grad=True)
+
+    found = InstancePooling(2, "statistics")(cycles, bags([0, 0, 0], [0]))
+    found.units[:, 2:].sum().backward()
+
+    assert found.units[0, 2:].tolist() == [0.0, 0.0]
+    assert cycles.grad.tolist() == [[0.0, 0.0]] * 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_weights_add_up_to_one(embedding, kind):
     """In each recording, in each unit, and over the cycles of each unit."""
     found = pooling(kind)(embedding, bags())
@@ -121,7 +150,7 @@ def test_weights_add_up_to_one(embedding, kind):
         torch.testing.assert_close(total, ones[:count], rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("kind", ["attention", "mean"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_order_of_cycles_and_of_recordings_does_not_matter(embedding, kind):
     made = pooling(kind)
     generator = torch.Generator().manual_seed(3)
@@ -139,7 +168,7 @@ def test_the_order_of_cycles_and_of_recordings_does_not_matter(embedding, kind):
     )
 
 
-@pytest.mark.parametrize("kind", ["attention", "mean"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_else_is_in_the_batch_does_not_matter(embedding, kind):
     """The second unit by itself is the second unit."""
     made = pooling(kind)
@@ -151,15 +180,19 @@ def test_what_else_is_in_the_batch_does_not_matter(embedding, kind):
     )
 
 
-@pytest.mark.parametrize("kind", ["attention", "mean"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_unit_of_one_cycle_is_that_cycle(embedding, kind):
-    found = pooling(kind)(embedding[:1], bags([0], [0]))
+    """Which is apart from nothing."""
+    made = pooling(kind)
+    found = made(embedding[:1], bags([0], [0]))
 
-    assert found.units.tolist() == embedding[:1].tolist()
+    deviation = [0.0] * WIDTH if kind == "statistics" else []
+    assert found.units.tolist() == [embedding[0].tolist() + deviation]
+    assert made.alone(embedding).tolist() == [one + deviation for one in embedding.tolist()]
     assert found.share(bags([0], [0])).tolist() == [1.0]
 
 
-@pytest.mark.parametrize("kind", ["attention", "mean"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_gradient_is_that_of_the_function(embedding, kind):
     """By finite differences, with respect to every cycle and every parameter."""
     made = pooling(kind)

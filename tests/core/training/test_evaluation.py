@@ -29,7 +29,7 @@ from pahcl_core.training.windows import WindowSource
 MURMUR, OUTCOME = TASKS["circor_murmur"], TASKS["circor_outcome"]
 
 
-KINDS = ("attention", "mean", "vote")
+KINDS = ("attention", "mean", "statistics", "vote")
 
 
 @pytest.fixture(params=KINDS)
@@ -41,8 +41,8 @@ def make_model(kind) -> UnitClassifier:
     torch.manual_seed(0)
     config = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024, dropout=0.5)
     size = config.embedding_size
-    classifier = Classifier(size, 3, dropout=0.5)
     pooling = None if kind == "vote" else InstancePooling(size, kind)
+    classifier = Classifier(size if pooling is None else pooling.size, 3, dropout=0.5)
     with torch.no_grad():
         classifier.linear.weight.mul_(20)  # so that cycles differ clearly
         for part in () if pooling is None else pooling.modules():
@@ -171,7 +171,8 @@ def test_cycles_by_themselves_depend_neither_on_their_batch_nor_on_chance(model,
     assert together.cycle.tolist() == list(range(96))
     for cycle in range(0, 96, 12):
         (alone,) = embedded(model, cohort, [cycle])
-        expected = classified(model, alone)
+        apart = [0.0] * (model.classifier.linear.in_features - len(alone))  # from nothing
+        expected = classified(model, alone + apart)
         assert together.probabilities[cycle].tolist() == pytest.approx(expected, abs=1e-5)
 
 

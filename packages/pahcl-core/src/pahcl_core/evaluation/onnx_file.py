@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from pahcl_core.config import to_dict
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
+from pahcl_core.models.instance_pooling import root
 from pahcl_core.training.checkpoint import Checkpoint, encoder_from, load_checkpoint
 from pahcl_core.training.evaluation import UnitClassifier
 from pahcl_core.training.run_directory import write_bytes
@@ -126,13 +127,17 @@ class _Tells(nn.Module):
 
     def forward(self, samples: Tensor, bounds: Tensor) -> tuple[Tensor, ...]:
         embedding = self.classifier.encoder(samples, bounds).cycle
-        logits = self.classifier.classifier(embedding)
+        logits = self.classifier.classifier(self.classifier.alone(embedding))
         pooling = self.classifier.pooling
         if pooling is None:
             weight = torch.softmax(torch.zeros_like(logits[:, 0]), dim=0)
             return embedding, logits, weight, torch.softmax(logits, dim=1).mean(dim=0)
         weight = torch.softmax(pooling.of_cycles(embedding), dim=0)
         pooled = (weight[:, None] * embedding).sum(dim=0, keepdim=True)
+        if pooling.has_deviation:
+            squares = (embedding - pooled).square().sum(dim=0, keepdim=True)
+            others = (torch.ones_like(weight).sum() - 1).clamp_min(1)
+            pooled = torch.cat([pooled, root(squares / others)], dim=1)
         said = torch.softmax(self.classifier.classifier(pooled), dim=1)[0]
         return embedding, logits, weight, said
 

@@ -1,11 +1,15 @@
 """From cycles to recordings to the unit that a task scores: weighted means of embeddings, twice.
 
 The cycles of a recording are weighed against one another, then the recordings of a unit. What a
-cycle counts for in the end is the product of its weight and its recording's.
+cycle counts for in the end is the product of its weight and its recording's. With `statistics`, how
+far the cycles of a recording are apart stands beside their mean, since some hearts are told by how
+a beat differs from the next one.
 
 Source:
     Ilse, Tomczak and Welling, "Attention-based Deep Multiple Instance Learning", ICML 2018,
     equations 7 to 9: the weighted mean, and weights by gated attention.
+    Snyder et al., "X-Vectors: Robust DNN Embeddings for Speaker Recognition", ICASSP 2018,
+    section 3.1: mean and standard deviation over time, side by side.
 
 Letters for shapes: C cycles, R recordings, U units, D width. Nothing is padded: cycles of all
 recordings lie one after the other, and numbers say what belongs to what.
@@ -16,6 +20,11 @@ from typing import Literal, NamedTuple
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+
+PoolingOfInstances = Literal["attention", "mean", "statistics"]
+
+_LEAST_VARIANCE = 1e-12
+"""Below it a deviation is 0 and has no gradient, which would grow beyond all bounds."""
 
 
 class Bags(NamedTuple):
@@ -33,8 +42,8 @@ class Bags(NamedTuple):
 class Pooled(NamedTuple):
     """What a batch of units comes to."""
 
-    units: Float[Tensor, "units width"]
-    recordings: Float[Tensor, "recordings width"]
+    units: Float[Tensor, "units figures"]
+    recordings: Float[Tensor, "recordings figures"]
     cycle_weight: Float[Tensor, "cycles"]
     """Of each cycle in its recording; they add up to 1 in each."""
 
@@ -49,9 +58,13 @@ class Pooled(NamedTuple):
 class InstancePooling(nn.Module):
     """Cycles to recordings, then recordings to units; by attention or all alike."""
 
-    def __init__(self, width: int, kind: Literal["attention", "mean"]) -> None:
+    def __init__(self, width: int, kind: PoolingOfInstances) -> None:
         super().__init__()
         make = GatedAttention if kind == "attention" else Alike
+        self.has_deviation = kind == "statistics"
+        self.size = 2 * width if self.has_deviation else width
+        """Figures of a recording, and of a unit."""
+
         self.of_cycles, self.of_recordings = make(width), make(width)
 
     def forward(self, embedding: Float[Tensor, "cycles width"], bags: Bags) -> Pooled:
@@ -59,9 +72,18 @@ class InstancePooling(nn.Module):
         num_recordings = len(bags.unit)
         cycle_weight = softmax_by(self.of_cycles(embedding), bags.recording, num_recordings)
         recordings = _sum_by(cycle_weight[:, None] * embedding, bags.recording, num_recordings)
+        if self.has_deviation:
+            apart = _deviation_by(embedding, recordings, bags.recording)
+            recordings = torch.cat([recordings, apart], dim=1)
         recording_weight = softmax_by(self.of_recordings(recordings), bags.unit, bags.num_units)
         units = _sum_by(recording_weight[:, None] * recordings, bags.unit, bags.num_units)
         return Pooled(units, recordings, cycle_weight, recording_weight)
+
+    def alone(self, embedding: Float[Tensor, "cycles width"]) -> Float[Tensor, "cycles figures"]:
+        """What each cycle would come to if it were the only one of its unit."""
+        if not self.has_deviation:
+            return embedding
+        return torch.cat([embedding, torch.zeros_like(embedding)], dim=1)
 
 
 class GatedAttention(nn.Module):
@@ -105,6 +127,28 @@ def softmax_by(
     highest = highest.scatter_reduce(0, group, scores.detach(), reduce="amax")
     exponential = (scores - highest[group]).exp()
     return exponential / _sum_by(exponential, group, num_groups)[group]
+
+
+def _deviation_by(
+    values: Float[Tensor, "rows width"],
+    mean: Float[Tensor, "groups width"],
+    group: Int64[Tensor, "rows"],
+) -> Float[Tensor, "groups width"]:
+    """Standard deviation of each group about its mean, 0 for a group of one row.
+
+    The sum of squares is divided by one less than there are rows, so that it means the same however
+    many cycles a recording shows: few in training, more in the end.
+    """
+    count = torch.bincount(group, minlength=len(mean))[:, None]
+    squares = _sum_by((values - mean[group]).square(), group, len(mean))
+    variance = squares / (count - 1).clamp_min(1)
+    return root(variance)
+
+
+def root(variance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """The deviation that a variance is of; 0, with no gradient, where it is next to none."""
+    some = variance > _LEAST_VARIANCE
+    return torch.where(some, variance, 1.0).sqrt() * some
 
 
 def _sum_by(

@@ -3,7 +3,7 @@
     [space]
     optimiser.lr = {low = 1e-4, high = 1e-2, log = true}
     training.batch_size = {low = 16, high = 64, step = 16}
-    pooling = ["attention", "mean", "vote"]
+    pooling = ["statistics", "attention", "vote"]
 
 Whether a range is of whole numbers follows from the setting.
 """

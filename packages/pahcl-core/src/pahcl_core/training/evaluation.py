@@ -72,6 +72,10 @@ class UnitClassifier(nn.Module):
             batches = in_order(index, _BATCH_SIZE)
             return torch.cat([self.embed(source[self.ranks.share(batch)]) for batch in batches])
 
+    def alone(self, embedding: Float[Tensor, "cycles width"]) -> Float[Tensor, "cycles figures"]:
+        """What the classifier is given where a cycle stands by itself."""
+        return embedding if self.pooling is None else self.pooling.alone(embedding)
+
     def forward(self, windows: Windows, bags: Bags | None = None) -> Tensor:
         """Logits of the whole batch's units; of its cycles where nothing is pooled."""
         embedding = self.embed(windows)
@@ -156,7 +160,7 @@ def predict(
         units = replace(units, cycles=spread_over(cycles, units.cycles, per_recording))
     embedding = model.embedded(source, units.cycles)
     with torch.no_grad():
-        alone = _probabilities(model.classifier(embedding), task)
+        alone = _probabilities(model.classifier(model.alone(embedding)), task)
         if model.pooling is None:
             return _voted(units, cycles, alone, task)
         _, bags = units.bags(units.cycles, source.device)

@@ -12,7 +12,7 @@ from pahcl_core.training.beginning import begun
 from pahcl_core.training.checkpoint import load_checkpoint, load_fitting, save_checkpoint
 from pahcl_core.training.conclusion import conclusion
 from pahcl_core.training.device import resolve_device
-from pahcl_core.training.finetuning import Finetuning, named
+from pahcl_core.training.finetuning import RATE, Finetuning, named
 from pahcl_core.training.loop import Trained, reported, train
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.prediction_files import (
@@ -106,7 +106,7 @@ def finetune(
             trained = train(
                 learner,
                 schedule=config.training,
-                optimiser=config.optimiser.settled(learner.usual_rate),
+                optimiser=config.optimiser.settled(RATE),
                 seed=config.seed,
                 directory=directory,
                 tracker=tracker,

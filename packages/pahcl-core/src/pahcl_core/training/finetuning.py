@@ -34,7 +34,7 @@ from pahcl_core.training.units import UnitDraws, units_of
 from pahcl_core.training.versions import versions
 from pahcl_core.training.windows import WindowSource, spread_over
 
-_RATE, _RATE_AFTER_HEAD_START = 1e-3, 1e-4  # docs/experiments.md
+RATE = 1e-3  # docs/experiments.md
 
 
 class Finetuning:
@@ -68,7 +68,6 @@ class Finetuning:
         self.examples = self._examples()
         self.draws = self.examples.draws
         self.has_head_start = pretrained is not None and config.head_start
-        self.usual_rate = _RATE_AFTER_HEAD_START if self.has_head_start else _RATE
         self.epoch = 0
         self.seen: list[_Seen] = []
 

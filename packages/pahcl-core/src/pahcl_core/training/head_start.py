@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-STRENGTH = 0.1
+STRENGTH = 3.0
 """Of the pull to zero, on weights of embeddings with a spread of 1: scikit-learn's `1 / (C n)`."""
 
 CYCLES_PER_RECORDING = 8

@@ -16,8 +16,7 @@ class OptimiserConfig:
     """AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019."""
 
     lr: float | Literal["auto"] = "auto"
-    """Highest rate of the head. `auto`: 0.002 in pretraining, 0.001 in fine-tuning, and 0.0001 on a
-    pretrained encoder whose classifier has a head start, which a higher rate would spoil."""
+    """Highest rate of the head. `auto`: 0.002 in pretraining, 0.001 in fine-tuning."""
 
     encoder_lr_factor: float = 1.0
     """The encoder's rate, as a multiple of the head's."""

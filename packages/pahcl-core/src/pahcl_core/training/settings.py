@@ -23,7 +23,7 @@ from pahcl_core.training.run_names import check_run_name
 from pahcl_core.training.shots import Shots
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Pooling = Literal["attention", "mean", "vote"]
+Pooling = Literal["attention", "mean", "statistics", "vote"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,11 +199,12 @@ class FinetuneConfig(Stored, Shots):
     shots_per_class: int = 0
     """Train on so many persons of each class only, instead of a share; 0 for not."""
 
-    pooling: Pooling = "vote"
+    pooling: Pooling = "statistics"
     """How cycles become a recording, and recordings the patient that is scored. `attention`: a
-    weighted mean of embeddings, the weights learnt; `mean`: all weigh the same. Both are trained
-    on whole patients. `vote`: cycles are trained and asked one by one; their probabilities are
-    averaged in a recording, and recordings are put together as the task says."""
+    weighted mean of embeddings, the weights learnt; `mean`: all weigh the same; `statistics`: the
+    same, and how far the cycles of a recording are apart beside it. These are trained on whole
+    patients. `vote`: cycles are trained and asked one by one; their probabilities are averaged in a
+    recording, and recordings are put together as the task says."""
 
     cycles_scored: int = 0
     """Of each recording, as far apart as can be, that what is said of patients rests on, in every

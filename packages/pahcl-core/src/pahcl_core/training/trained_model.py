@@ -32,11 +32,14 @@ from pahcl_core.training.windows import WindowSource
 def heads_of(config: EncoderConfig, task: Task, pooling: Pooling) -> nn.ModuleDict:
     """What sits on an encoder to tell a task, with random weights."""
     size = config.embedding_size
+    pooled = None if pooling == "vote" else InstancePooling(size, pooling)
+    if pooled is not None:
+        size = pooled.size
     heads = nn.ModuleDict(
         {"classifier": Classifier(size, len(task.outputs), dropout=config.dropout)}
     )
-    if pooling != "vote":
-        heads["pooling"] = InstancePooling(size, pooling)
+    if pooled is not None:
+        heads["pooling"] = pooled
     return heads
 
 
