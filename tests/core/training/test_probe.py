@@ -126,6 +126,7 @@ def test_a_recording_is_mean_and_deviation_of_its_cycles(make_cohort):
         for column, numbers in enumerate(zip(*told, strict=True)):
             mean = sum(numbers) / len(own)
             deviation = (sum((one - mean) ** 2 for one in numbers) / len(own)) ** 0.5
-            assert rows[place, column] == pytest.approx(mean, abs=1e-6)
-            assert rows[place, 64 + column] == pytest.approx(deviation, abs=1e-6)
+            # Batches of another size are rounded otherwise.
+            assert rows[place, column] == pytest.approx(mean, rel=1e-5, abs=1e-6)
+            assert rows[place, 64 + column] == pytest.approx(deviation, rel=1e-5, abs=1e-6)
     assert (rows[3, 64:] == 0).all()
