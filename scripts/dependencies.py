@@ -37,7 +37,7 @@ def _section(project: str) -> str:
         for extra, one, why in requirements(project)
     ]
     heads = ["| | extra | what for | licence | from | pinned |", "| --- " * 6 + "|"]
-    return "\n".join([f"### {name}", "", *heads, *rows])
+    return "\n".join([f"## {name}", "", *heads, *rows])
 
 
 if __name__ == "__main__":

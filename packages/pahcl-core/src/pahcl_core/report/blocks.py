@@ -109,7 +109,7 @@ class Shown:
     lines: Sequence[str]
     figure: Figure | None = None
     sound: str = ""
-    """A `data:` address; empty where there is none."""
+    """An address that holds the sound itself; empty where there is none."""
 
     spoken: str = ""
     """What the sound is, for who does not see the page."""
