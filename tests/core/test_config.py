@@ -379,3 +379,10 @@ def test_an_override_sets_one_entry_of_a_mapping():
     assert read(table, Several) == Several(
         folders={"a": Path("x"), "b": Path("z")}, shares={"a:c": 2.0}
     )
+
+
+def test_values_by_their_dotted_names():
+    """Of tables in tables, in their order; a list is a value."""
+    table = {"a": 1, "b": {"c": [2, 3], "d": {"e": None}, "f": {}}, "g": "h"}
+
+    assert list(config.dotted(table)) == [("a", 1), ("b.c", [2, 3]), ("b.d.e", None), ("g", "h")]

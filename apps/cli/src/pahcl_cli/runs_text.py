@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pahcl_core.evaluation.runs import LOWER_IS_BETTER, PRETRAIN, RunSummary
+from pahcl_core.config import dotted
+from pahcl_core.evaluation.runs import LOWER_IS_BETTER, PRETRAIN, RunSummary, section
 from pahcl_core.evaluation.wording import (
     TESTS,
     figure_text,
@@ -83,9 +84,9 @@ def show_lines(run: RunSummary) -> Iterator[str]:
     metrics = run.metrics
     if metrics:
         yield from _metric_lines(run)
-        for label, one in (_section(metrics, "labels") or {"": metrics}).items():
+        for label, one in (section(metrics, "labels") or {"": metrics}).items():
             if label:
-                point = _section(metrics, "operating_point", label)
+                point = section(metrics, "operating_point", label)
                 one = {**one, "operating_point": point}
                 yield from ("", f"about {label}")
             yield from _class_lines(one)
@@ -94,7 +95,7 @@ def show_lines(run: RunSummary) -> Iterator[str]:
     if run.config:
         yield ""
         yield "settings"
-        yield from (f"  {key} = {value}" for key, value in _flat(run.config, ""))
+        yield from (f"  {key} = {value}" for key, value in dotted(run.config))
 
 
 def _metric_lines(run: RunSummary) -> Iterator[str]:
@@ -126,7 +127,7 @@ def _metric_lines(run: RunSummary) -> Iterator[str]:
 
 
 def _class_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
-    of_test = _section(metrics, "classes", "test")
+    of_test = section(metrics, "classes", "test")
     counts = metrics.get("confusion_matrix")
     matrix = counts.get("test") if isinstance(counts, Mapping) else None
     if not of_test or not isinstance(matrix, list):
@@ -139,7 +140,7 @@ def _class_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
         for (name, row), said in zip(of_test.items(), matrix, strict=True)
     ]  # fmt: skip
     yield from table(heads, rows)
-    point = _section(metrics, "operating_point")
+    point = section(metrics, "operating_point")
     if reason := point.get("undefined"):
         yield f"  said is the most probable class: {reason}, so that {point['rule']} chose nothing"
     elif isinstance(threshold := point.get("threshold"), float):
@@ -152,7 +153,7 @@ def _class_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
 
 def _calibration_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
     found = metrics.get("calibration")
-    test = _section(metrics, "calibration", "test")
+    test = section(metrics, "calibration", "test")
     if not isinstance(found, Mapping) or not test:
         return
     yield ""
@@ -185,21 +186,6 @@ def _subgroup_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield from table([attribute, "n", *names], rows)
         yield from reasons
-
-
-def _section(metrics: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    found: Any = metrics
-    for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _figure(run: RunSummary, name: str) -> str:

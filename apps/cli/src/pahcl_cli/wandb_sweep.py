@@ -4,11 +4,11 @@ What varies comes as `--set '{"optimiser.lr": 0.001, …}'`, which is what an ag
 `${args_json}`. JSON is YAML, so `wandb sweep` reads it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pahcl_cli.tracking import TrackingConfig
-from pahcl_core.config import to_dict
+from pahcl_core.config import dotted, to_dict
 from pahcl_core.errors import SettingError
 from pahcl_core.models.kinds import Numbers
 from pahcl_core.models.sizes import DEFAULT
@@ -73,10 +73,10 @@ def _command(plan: SweepPlan, tracked: TrackingConfig) -> Iterator[str]:
         yield from ("--tag", tag)
     for option in tracked.options:
         yield from ("--tracker-option", option)
-    unchanged = dict(_flat(to_dict(default), ""))
+    unchanged = dict(dotted(to_dict(default)))
     varied = {one.key for one in plan.space}
     sizes = {f"encoder.{name}" for name in Numbers._fields} if varied & {*_SIZED} else set[str]()
-    for key, value in _flat(to_dict(base), ""):
+    for key, value in dotted(to_dict(base)):
         if key in varied or key.partition(".")[0] in _OWN_OPTIONS or unchanged.get(key) == value:
             continue
         if key in sizes:
@@ -85,11 +85,3 @@ def _command(plan: SweepPlan, tracked: TrackingConfig) -> Iterator[str]:
                 f"left at {getattr(DEFAULT, key.removeprefix('encoder.'))}, or vary, too"
             )
         yield from ("--set", as_setting(key, value))
-
-
-def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

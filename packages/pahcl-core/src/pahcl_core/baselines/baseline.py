@@ -39,13 +39,12 @@ from pahcl_core.training.run_directory import (
     CONFIG,
     METRICS,
     PREDICTIONS,
+    SPLIT,
     run_directory,
     write_json,
 )
 from pahcl_core.training.run_report import MakeReport, save_report
 from pahcl_track import Run, Tracker, Value
-
-SPLITS = "splits.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,10 +101,10 @@ def baseline(
         reading = config.as_finetune if frozen is None else frozen.reading(config.as_finetune)
         cohort = read_cohort(reading, progress)
         task = reading.definition
-        write_split(directory / SPLITS, cohort.split)
+        write_split(directory / SPLIT, cohort.split)
         with reported(run, tracker) as summary:
             tracker.save(directory / CONFIG, kind="config")
-            tracker.save(directory / SPLITS, kind="split")
+            tracker.save(directory / SPLIT, kind="split")
             model, told = learnt(config, cohort, task, frozen)
             point, predictions = decided(config.operating_point, told, task)
             scores = {name: score(one, task) for name, one in predictions.items()}

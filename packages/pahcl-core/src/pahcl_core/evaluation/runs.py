@@ -75,6 +75,14 @@ class RunSummary:
         return number, None, None
 
 
+def section(metrics: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """A table within metrics; empty where there is none."""
+    found: Any = metrics
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def find_runs(root: Path) -> Iterator[Path]:
     """The directories of runs in a folder and below, in the order of their names.
 

@@ -289,7 +289,7 @@ class SSDBlock(nn.Module):
             log_step = log_step.masked_fill(~valid[..., None], -torch.inf)
         log_decays = [-step * rate for rate in self.log_rate.exp()]
         y = ssd(
-            x.unflatten(-1, (-1, config.channels_of_head)),
+            x.unflatten(-1, (self.sizes[2], -1)),
             log_decays[0],
             b,
             c,

@@ -1,14 +1,13 @@
 """Several runs on one page: side by side, one over the other, and person by person."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pahcl_core.errors import DataError, SettingError
-from pahcl_core.evaluation.comparison import MethodComparison, compared
+from pahcl_core.errors import SettingError
 from pahcl_core.evaluation.methods import By
-from pahcl_core.evaluation.runs import LOWER_IS_BETTER, PRETRAIN
-from pahcl_core.evaluation.wording import TESTS, figure_text, number_text, p_text, signed_text
+from pahcl_core.evaluation.runs import PRETRAIN
+from pahcl_core.evaluation.wording import figure_text
 from pahcl_core.metrics.curves import roc_curve
 from pahcl_core.report.blocks import (
     Block,
@@ -20,14 +19,13 @@ from pahcl_core.report.blocks import (
     absent,
     with_absent_ones_last,
 )
-from pahcl_core.report.curves import SQUARE
+from pahcl_core.report.differences import differences_section
 from pahcl_core.report.interval_chart import Estimate, interval_chart
 from pahcl_core.report.learning import epoch_curves
-from pahcl_core.report.line_chart import Series, line_chart
+from pahcl_core.report.line_chart import Series, line_chart, share_chart
 from pahcl_core.report.material import Material, read_material
 from pahcl_core.report.metric_names import called, called_with_direction, headlines
 from pahcl_core.report.page import Page
-from pahcl_core.report.plane import UNIT
 from pahcl_core.report.report import SYNTHETIC, footer, written
 from pahcl_core.report.scores import metric_names
 from pahcl_core.report.summary import KINDS, flat, warnings_of
@@ -64,8 +62,8 @@ def write_comparison(directories: Sequence[Path], *, to: Path, by: By = "setting
     named = {(one.run.name if unique else str(one.run.directory)): one for one in materials}
     synthetic = any(one.metrics.get("provenance") == "synthetic" for one in materials)
     sections = [
-        _runs(named), _warnings(named), _figures(named), _differences(named, by), _rocs(named),
-        _learning(named), _settings(named),
+        _runs(named), _warnings(named), _figures(named), differences_section(materials, by),
+        _rocs(named), _learning(named), _settings(named),
     ]  # fmt: skip
     page = Page(
         kicker="Comparison",
@@ -146,97 +144,14 @@ def _short(names: Iterable[str]) -> list[str]:
     return [name[cut:] or name for name in every]
 
 
-def _differences(named: Named, by: By) -> Section:
-    title = "Differences, person by person"
-    try:
-        results = [result for one in named.values() for result in one.results]
-        without = [one.no_results for one in named.values() if not one.results]
-        if without:
-            return absent("differences", title, without[0])
-        found = compared(results, by)
-    except (DataError, SettingError) as error:
-        return absent("differences", title, str(error))
-    blocks: list[Block] = []
-    for one in found:
-        blocks.append(Figures(figures=[_forest(one)], table=_difference_table(one)))
-        blocks += [Note(text=text) for text in _remarks(one)]
-    if len(found) > 1:
-        text = "Each p is of one comparison by one metric; none is corrected for their number."
-        blocks.append(Note(text=text))
-    return Section(name="differences", title=title, blocks=blocks)
-
-
-def _forest(found: MethodComparison) -> Figure:
-    estimates = []
-    for name, one in found.metrics.items():
-        test = one.tests["bootstrap"]
-        if test.difference is not None and abs(test.difference) <= 1:
-            estimates.append(
-                Estimate(name=called(name), value=test.difference, low=test.low, high=test.high)
-            )
-    title = f"Difference: {found.first.name} less {found.second.name}"
-    if not estimates:
-        estimates = [Estimate(name="nothing defined", value=0.0)]
-    return Figure(
-        title=title,
-        description=f"To the right of the dashed line {found.first.name} has more; whiskers are "
-        f"95 % intervals over the {found.num_persons} persons whom both are tested on.",
-        drawing=interval_chart(estimates, label="difference", level=0.0),
-    )
-
-
-def _difference_table(found: MethodComparison) -> Table:
-    rows, notes = [], []
-    for name, one in found.metrics.items():
-        test = one.tests["bootstrap"]
-        others = []
-        for kind, of in TESTS.items():
-            if kind in one.tests:
-                p = one.tests[kind].p
-                others.append(f"{of} {'–' if p is None else p_text(p)}")
-                if p is None:
-                    notes.append(f"{called(name)}: {of}: {one.tests[kind].undefined}.")
-        if test.undefined:
-            notes.append(f"{called(name)}: {test.undefined}.")
-        ends = [test.low, test.high]
-        between = " to ".join(signed_text(end) for end in ends if end is not None)
-        rows.append(
-            [
-                f"{called(name)}{' ↓' if name in LOWER_IS_BETTER else ''}",
-                "–" if test.difference is None else signed_text(test.difference),
-                between or "–",
-                "–" if test.p is None else p_text(test.p),
-                number_text(one.first),
-                number_text(one.second),
-                ", ".join(others),
-            ]
-        )
-    first, second = found.first.name, found.second.name
-    heads = ["metric", "difference", "95 %", "p", "first", "second", "other tests, p"]
-    caption = f"The first is {first}, the second {second}; the difference is first less second"
-    return Table(heads=heads, rows=rows, caption=caption, notes=notes)
-
-
-def _remarks(found: MethodComparison) -> Iterator[str]:
-    if found.num_unpaired:
-        yield f"Left out, because no run of the other has the seed: {found.num_unpaired}."
-    for pair in found.pairs:
-        if any(pair.num_other):
-            yield (
-                f"{pair.first.run.name} and {pair.second.run.name} are compared on the "
-                f"{len(set(pair.answers[0].persons))} test persons they share; "
-                f"{pair.num_other[0]} and {pair.num_other[1]} are in one alone."
-            )
-
-
 def _rocs(named: Named) -> Section:
     title = "ROC of the test"
-    tasks = {one.task.name for one in named.values() if one.task is not None}
-    labels = any(one.task.labels for one in named.values() if one.task is not None)
-    if len(tasks) != 1 or labels:
+    tasks = {one.task.name: one.task for one in named.values() if one.task is not None}
+    if len(tasks) != 1 or any(task.labels for task in tasks.values()):
         why = "the runs are not of one task of one label"
         return absent("roc", title, why)
-    series, told = [], []
+    positive = next(iter(tasks.values())).positive
+    series = []
     for name, one in named.items():
         task = one.task
         if task is None or "test" not in one.results[0].splits:
@@ -249,20 +164,13 @@ def _rocs(named: Named) -> Section:
             label = f"{name}{seed}"
             points = {"x": curve.x.tolist(), "y": curve.y.tolist()}
             series.append(Series(name=label, shown_as="line", **points))
-            told.append(task.positive)
     if not series:
         return absent("roc", title, "everybody in the test is of one class")
     figure = Figure(
         title=title,
-        description=f"{told[0]} against all others. The dashed diagonal is chance.",
-        drawing=line_chart(
-            series,
-            x_label="1 − specificity",
-            y_label="sensitivity",
-            x=UNIT,
-            y=UNIT,
-            diagonal=True,
-            height=SQUARE,
+        description=f"{positive} against all others. The dashed diagonal is chance.",
+        drawing=share_chart(
+            series, x_label="1 − specificity", y_label="sensitivity", diagonal=True
         ),
         legend=[one.name for one in series],
     )

@@ -10,11 +10,9 @@ from pahcl_core.evaluation.wording import number_text
 from pahcl_core.metrics.calibration import reliability
 from pahcl_core.metrics.classification import by_class, confusion_matrix
 from pahcl_core.report.blocks import Block, Figure, Figures, Section, Table, absent
-from pahcl_core.report.curves import SQUARE
-from pahcl_core.report.line_chart import Series, line_chart
+from pahcl_core.report.line_chart import Series, share_chart
 from pahcl_core.report.material import Material
 from pahcl_core.report.matrix_chart import matrix_chart
-from pahcl_core.report.plane import UNIT
 from pahcl_core.training.scoring import Answers
 
 
@@ -96,14 +94,11 @@ def _reliability(label: str, task: Task, answers: Sequence[Answers]) -> Figure:
         description="Share of right answers by the probability that was given to what is most "
         f"probable, in bins of equally many {task.unit}s. On the dashed diagonal a probability "
         "means what it says; below it, the model is too sure.",
-        drawing=line_chart(
+        drawing=share_chart(
             series,
             x_label="mean probability given",
             y_label="share right",
-            x=UNIT,
-            y=UNIT,
             diagonal=True,
-            height=SQUARE,
         ),
         legend=[one.name for one in series] if len(series) > 1 else (),
         table=Table(heads=["probability", "share right", "n"], rows=rows)

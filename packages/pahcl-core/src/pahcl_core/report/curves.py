@@ -8,15 +8,12 @@ from pahcl_core.data.tasks import Task
 from pahcl_core.evaluation.wording import figure_text, number_text
 from pahcl_core.metrics.curves import Curve, precision_recall_curve, roc_curve
 from pahcl_core.report.blocks import Block, Figure, Figures, Note, Section, absent
-from pahcl_core.report.line_chart import Series, Spot, line_chart
+from pahcl_core.report.line_chart import Series, Spot, share_chart
 from pahcl_core.report.material import Material
 from pahcl_core.report.metric_names import called
-from pahcl_core.report.plane import UNIT
 from pahcl_core.training.scoring import Answers, score_answers
 
 TITLE = "ROC and precision-recall"
-SQUARE = 330.0
-"""Height of a chart whose axes both go from 0 to 1."""
 
 
 def curves_section(material: Material) -> Section:
@@ -88,16 +85,13 @@ def _figures(
         yield Figure(
             title=f"ROC{about}" if kind == "roc" else f"Precision and recall{about}",
             description=_told(material, label, task, kind, share),
-            drawing=line_chart(
+            drawing=share_chart(
                 series,
                 x_label="1 − specificity" if kind == "roc" else "recall (sensitivity)",
                 y_label="sensitivity" if kind == "roc" else "precision",
-                x=UNIT,
-                y=UNIT,
                 spots=spots,
                 diagonal=kind == "roc",
                 level=None if kind == "roc" else share,
-                height=SQUARE,
             ),
             legend=[one.name for one in series],
         )

@@ -16,8 +16,8 @@ from pahcl_core.data.readers import reader_of_task
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
 from pahcl_core.report.material import Material
+from pahcl_core.training.run_directory import INSTANCES
 
-INSTANCES = "instances.csv"
 _SAME_S = 0.002  # cycles are written to a tenth of a millisecond, and cut to whole samples
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pahcl_core.report.drawing import Drawing
-from pahcl_core.report.plane import HEIGHT, Extent, Plane
+from pahcl_core.report.plane import HEIGHT, UNIT, Extent, Plane
 
 NUM_COLOURS = 6
 """Series beyond these begin with the first colour again, and another dash."""
 
 _MOST_DOTS = 30
+_SQUARE = 330.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +83,29 @@ def line_chart(
     for spot in spots:
         plane.sketch.diamond(plane.at(spot.x, spot.y), 6, f"spot {colour_of(spot.series)}")
     return plane.sketch.finished()
+
+
+def share_chart(
+    series: Sequence[Series],
+    *,
+    x_label: str,
+    y_label: str,
+    spots: Sequence[Spot] = (),
+    diagonal: bool = False,
+    level: float | None = None,
+) -> Drawing:
+    """A `line_chart` as high as it is wide, both of whose axes go from 0 to 1."""
+    return line_chart(
+        series,
+        x_label=x_label,
+        y_label=y_label,
+        x=UNIT,
+        y=UNIT,
+        spots=spots,
+        diagonal=diagonal,
+        level=level,
+        height=_SQUARE,
+    )
 
 
 def colour_of(number: int) -> str:

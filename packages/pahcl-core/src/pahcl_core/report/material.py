@@ -9,7 +9,7 @@ from typing import Any
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.evaluation.run_results import SEEDS, RunResult, result_of
-from pahcl_core.evaluation.runs import PRETRAIN, RunSummary, read_run
+from pahcl_core.evaluation.runs import PRETRAIN, RunSummary, read_run, section
 from pahcl_track.errors import TrackerError
 from pahcl_track.history import History, read_history
 
@@ -42,10 +42,7 @@ class Material:
 
     def section(self, *path: str) -> Mapping[str, Any]:
         """A table within the metrics; empty where there is none."""
-        found: Any = self.metrics
-        for name in path:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return found if isinstance(found, Mapping) else {}
+        return section(self.metrics, *path)
 
 
 def read_material(directory: Path, *, ending: bool = False) -> Material:

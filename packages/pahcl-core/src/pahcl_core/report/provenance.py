@@ -7,11 +7,18 @@ from pathlib import Path
 from pahcl_core.report.blocks import Block, Facts, Folded, Note, Section, Table, absent
 from pahcl_core.report.material import Material
 from pahcl_core.report.summary import settings_table
-from pahcl_core.training.run_directory import BEST, CONFIG, METRICS, PREDICTIONS
+from pahcl_core.training.run_directory import (
+    BEST,
+    CONFIG,
+    INSTANCES,
+    METRICS,
+    PREDICTIONS,
+    SPLIT,
+)
 from pahcl_track.journal import JOURNAL
 from pahcl_track.redaction import redacted
 
-_FILES = (CONFIG, "splits.json", JOURNAL, PREDICTIONS, "instances.csv", METRICS, BEST)
+_FILES = (CONFIG, SPLIT, JOURNAL, PREDICTIONS, INSTANCES, METRICS, BEST)
 
 
 def settings_section(material: Material) -> Section:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pahcl_core.config import dotted
 from pahcl_core.evaluation.run_results import SEEDS
 from pahcl_core.evaluation.wording import moment_text, number_text
 from pahcl_core.report.blocks import Block, Facts, Note, Section, Table, Tile, Tiles, absent
@@ -226,11 +227,7 @@ def settings_table(config: Mapping[str, Any]) -> Table:
     return Table(heads=["setting", "value"], rows=rows, num_words=2)
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Settings by dotted names, each value as it is written."""
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            plain = value if isinstance(value, str) else json.dumps(value, default=str)
-            yield f"{prefix}{name}", plain
+    for name, value in dotted(config):
+        yield name, value if isinstance(value, str) else json.dumps(value, default=str)

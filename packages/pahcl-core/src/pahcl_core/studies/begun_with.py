@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pahcl_core.baselines.settings import BaselineConfig
-from pahcl_core.config import from_dict, read_toml, to_dict
+from pahcl_core.config import dotted, from_dict, read_toml, to_dict
 from pahcl_core.training.run_directory import CONFIG
 from pahcl_core.training.settings import FinetuneConfig, PretrainConfig
 
@@ -52,16 +52,10 @@ def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> tuple[str,
 
 
 def _flat(table: Mapping[str, Any], harmless: frozenset[str]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if key == "data":
-            flat["data"] = sorted(value)
-        elif key not in harmless and isinstance(value, Mapping):
-            below = _flat(value, frozenset())
-            flat |= {f"{key}.{name}": one for name, one in below.items()}
-        elif key not in harmless:
-            flat[key] = value
-    return flat
+    kept = {key: value for key, value in table.items() if key == "data" or key not in harmless}
+    if "data" in kept:
+        kept["data"] = sorted(kept["data"])
+    return dict(dotted(kept))
 
 
 def _shown(value: object) -> str:

@@ -21,13 +21,18 @@ from pahcl_core.training.prediction_files import (
     write_instances,
     write_predictions,
 )
-from pahcl_core.training.run_directory import BEST, METRICS, PREDICTIONS, write_json
+from pahcl_core.training.run_directory import (
+    BEST,
+    INSTANCES,
+    METRICS,
+    PREDICTIONS,
+    SPLIT,
+    write_json,
+)
 from pahcl_core.training.run_report import MakeReport, save_report
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_core.training.watching import Watch, unwatched
 from pahcl_track import Run, Tracker, Value
-
-INSTANCES = "instances.csv"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,10 +104,10 @@ def finetune(
         if one.state is None:
             learner.begin()
         if one.writes_anew:
-            write_split(directory / "splits.json", learner.cohort.split)
+            write_split(directory / SPLIT, learner.cohort.split)
         with reported(one.run, tracker) as summary, ranks.together(directory):
             tracker.save(directory / "config.toml", kind="config")
-            tracker.save(directory / "splits.json", kind="split")
+            tracker.save(directory / SPLIT, kind="split")
             trained = train(
                 learner,
                 schedule=config.training,

@@ -13,7 +13,7 @@ from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.device import resolve_device
 from pahcl_core.training.loop import reported, train
 from pahcl_core.training.pretraining import Pretraining
-from pahcl_core.training.run_directory import BEST, METRICS, write_json
+from pahcl_core.training.run_directory import BEST, METRICS, SPLIT, write_json
 from pahcl_core.training.run_report import MakeReport, save_report
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_core.training.watching import Watch, unwatched
@@ -90,10 +90,10 @@ def pretrain(
         learner = Pretraining(config, device, cohorts, ranks)
         if one.writes_anew:
             splits = {name: cohort.split for name, cohort in cohorts.by_name.items()}
-            write_splits(directory / "splits.json", splits, cohorts.val)
+            write_splits(directory / SPLIT, splits, cohorts.val)
         with reported(one.run, tracker) as summary, ranks.together(directory):
             tracker.save(directory / "config.toml", kind="config")
-            tracker.save(directory / "splits.json", kind="split")
+            tracker.save(directory / SPLIT, kind="split")
             trained = train(
                 learner,
                 schedule=config.training,

@@ -25,6 +25,10 @@ SWEEP = "sweep.json"
 
 METRICS = "final_metrics.json"
 PREDICTIONS = "predictions.csv"
+INSTANCES = "instances.csv"
+"""The cycles that predictions rest on."""
+
+SPLIT = "splits.json"
 REPORT = "report.html"
 """A page that says what the run came to; made at its end, or later by `pahcl report`."""
 
@@ -245,12 +249,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text: complete, or not there."""
-    write_atomically(path, lambda scratch: _write_text(scratch, text))
+    write_atomically(path, lambda scratch: _write_bytes(scratch, text.encode("utf-8")))
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
