@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from _checks import Check
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a fork takes no thread along
 
 _FAILED = 120
@@ -111,6 +113,11 @@ def _exit_code(command: Callable[[], object]) -> int:
         traceback.print_exc()
         return _FAILED
     return 0
+
+
+def fault_checks(faults: Sequence[tuple[str, str]], kinds: Sequence[str]) -> list[Check]:
+    """How often each kind of fault was found, which it should not have been."""
+    return [Check(name=one, value=sum(kind == one for kind, _ in faults), most=0) for one in kinds]
 
 
 def lines_of(faults: Sequence[tuple[str, str]], most: int = 20) -> Iterator[str]:

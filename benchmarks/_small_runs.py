@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from _compared_runs import end_of, values_of
-from _forked import Ended
+from _forked import Ended, pahcl
 
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 
@@ -130,6 +130,33 @@ def _store_left(out: Path) -> dict[str, Any]:
 
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+GOING_ON = ("could not be gone on with", "another result after going on")
+"""Faults that `gone_on_with` finds."""
+
+
+def gone_on_with(
+    command: Command, ended: Ended, folder: Path, wanted: dict[str, Any]
+) -> tuple[str, str] | None:
+    """Do what a command that was disturbed says, and look at what is left.
+
+    Args:
+        command: Which.
+        ended: How it did when it was disturbed.
+        folder: In which it ran.
+        wanted: What it leaves when nobody disturbs it.
+
+    Returns:
+        Which of `GOING_ON`, and a line on it; None if all is as it should be.
+    """
+    arguments = command.again(ended)
+    again = None if arguments is None else pahcl(arguments, folder)
+    if again is None or again.code != 0:
+        said = "" if again is None else f"{again.code} {again.said[-600:]}"
+        return GOING_ON[0], f"{ended.said[-300:]} {arguments}: {said}"
+    other = differing(command.left(folder / OUT), wanted)
+    return (GOING_ON[1], other) if other else None
 
 
 def differing(left: dict[str, Any], wanted: dict[str, Any]) -> str:

@@ -19,15 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from _checks import Check, format_table, report
-from _forked import Ended, import_all, lines_of, pahcl, scratch_folder
+from _forked import Ended, fault_checks, import_all, lines_of, pahcl, scratch_folder
 from _small_disk import SmallDisk, may_mount
-from _small_runs import OUT, Command, commands, differing
+from _small_runs import GOING_ON, OUT, Command, commands, differing, gone_on_with
 
 _LARGE = 100_000
 FAULTS = (
     "not one line on what to do",
-    "could not be gone on with",
-    "another result after going on",
+    *GOING_ON,
     "wrote to a read-only disk's folder, or said nothing of it",
 )
 
@@ -62,15 +61,11 @@ def main() -> int:
             if command in (options.only or [command]):
                 _all_sizes(command, how, folder, options.every, found)
     checks = [Check(name="disks that were full", value=found.full.total(), least=1)]
-    checks += [Check(name=one, value=_count(found, one), most=0) for one in FAULTS]
+    checks += fault_checks(found.faults, FAULTS)
     rows = [[name, str(found.full[name]), str(found.enough[name])] for name in found.full]
     lines = [format_table(["command", "full disks", "large enough"], rows), *lines_of(found.faults)]
     details = {"full": found.full, "faults": found.faults}
     return report(checks, as_json=options.json, table="\n".join(lines), details=details)
-
-
-def _count(found: Found, fault: str) -> int:
-    return sum(one == fault for one, _ in found.faults)
 
 
 def _all_sizes(name: str, command: Command, folder: Path, every: int, found: Found) -> None:
@@ -102,13 +97,8 @@ def _one_size(
     if not _says_what_to_do(ended, "make room"):
         found.faults.append((FAULTS[0], f"{where}: {ended.code}: {ended.said[-600:]}"))
     disk.resize(_LARGE)
-    arguments = command.again(ended)
-    again = None if arguments is None else pahcl(arguments, disk.folder.parent)
-    if again is None or again.code != 0:
-        said = "" if again is None else again.said[-600:]
-        found.faults.append((FAULTS[1], f"{where}: {ended.said[-300:]} {arguments}: {said}"))
-    elif other := differing(command.left(disk.folder), wanted):
-        found.faults.append((FAULTS[2], f"{where}: {other}"))
+    if fault := gone_on_with(command, ended, disk.folder.parent, wanted):
+        found.faults.append((fault[0], f"{where}: {fault[1]}"))
 
 
 def _read_only(name: str, command: Command, folder: Path, found: Found) -> None:

@@ -125,8 +125,8 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     MAMBAPY: _mambapy,
     "Hugging Face Mamba-2": _huggingface,
 }
-COMPILED = {name: f"{name}, compiled" for name in (OURS, TRANSFORMER)}
-"""By `torch.compile`, where there is a compiler."""
+COMPILED_LENGTH = 2000
+"""At which the block and the Transformer layer are compared compiled, too: compiling takes long."""
 
 PACKAGES = {MAMBAPY: "mambapy", "Hugging Face Mamba-2": "transformers"}
 
@@ -152,15 +152,19 @@ def main() -> int:
     # First, since a process inherits its parent's peak, which is small now.
     memory = {length: _peaks(names, length, options.batch) for length in MEMORY_LENGTHS}
     times = _times(names, options.batch, options.rounds)
+    compiled = _compiled_times(options.batch, options.rounds)
     speeds = _speeds(options.sizes)
     return report(
-        _checks(times, memory),
+        _checks(times, compiled, memory),
         as_json=options.json,
         table="\n\n".join([_layer_table(times, memory, options.batch), _encoder_table(speeds)]),
         details={
             "us_per_token": {
                 length: {name: statistics.median(taken) for name, taken in found.items()}
                 for length, found in times.items()
+            },
+            "us_per_token_compiled": {
+                name: statistics.median(taken) for name, taken in compiled.items()
             },
             "peak_mib": memory,
             "cycles_per_s": speeds,
@@ -183,35 +187,37 @@ def _step(layer: nn.Module, tokens: Tensor) -> None:
 def _times(names: list[str], batch: int, rounds: int) -> Times:
     """Microseconds per token of each round, by length and layer."""
     torch.manual_seed(0)
-    layers = {name: LAYERS[name]() for name in names} | _compiled()
-    times: Times = {length: {name: [] for name in layers} for length in LENGTHS}
-    for length, found in times.items():
-        for turn in range(rounds + 1):
-            for name, layer in layers.items():
-                windows = _num_windows(name, length, batch)
-                tokens = torch.randn(windows, length, WIDTH, requires_grad=True)
-                begun = time.perf_counter()
-                _step(layer, tokens)
-                if turn:  # the first warms up
-                    taken = time.perf_counter() - begun
-                    found[name].append(1e6 * taken / (windows * length))
-    return times
+    layers = {name: LAYERS[name]() for name in names}
+    return {length: _taken(layers, length, batch, rounds) for length in LENGTHS}
 
 
-def _compiled() -> dict[str, nn.Module]:
-    """The layers that are compared compiled, too; none where that cannot be done."""
-    layers = {}
-    for name, its_name in COMPILED.items():
-        layer = LAYERS[name]()
+def _taken(
+    layers: dict[str, nn.Module], length: int, batch: int, rounds: int
+) -> dict[str, list[float]]:
+    """The same at one length."""
+    found: dict[str, list[float]] = {name: [] for name in layers}
+    for turn in range(rounds + 1):
+        for name, layer in layers.items():
+            windows = _num_windows(name, length, batch)
+            tokens = torch.randn(windows, length, WIDTH, requires_grad=True)
+            begun = time.perf_counter()
+            _step(layer, tokens)
+            if turn:  # the first warms up
+                taken = time.perf_counter() - begun
+                found[name].append(1e6 * taken / (windows * length))
+    return found
+
+
+def _compiled_times(batch: int, rounds: int) -> dict[str, list[float]]:
+    """As `_taken`, by `torch.compile`; empty where there is no compiler."""
+    layers = {name: LAYERS[name]() for name in (OURS, TRANSFORMER)}
+    for layer in layers.values():
         layer.compile(dynamic=False)
-        try:
-            _step(layer, torch.randn(1, 32, WIDTH, requires_grad=True))
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            print(f"left out: {its_name}: cannot compile here: {reason}", file=sys.stderr)
-            return {}
-        layers[its_name] = layer
-    return layers
+    try:
+        return _taken(layers, COMPILED_LENGTH, batch, rounds)
+    except RuntimeError as error:
+        print(f"left out: compiled layers: {str(error).splitlines()[0]}", file=sys.stderr)
+        return {}
 
 
 def _peaks(names: list[str], length: int, batch: int) -> dict[str, float]:
@@ -252,28 +258,30 @@ def _speeds(sizes: list[Size]) -> dict[str, dict[str, float]]:
     }
 
 
-def _ratio(times: Times, length: int, one: str, other: str) -> float:
-    pairs = zip(times[length][one], times[length][other], strict=True)
+def _ratio(taken: dict[str, list[float]], one: str, other: str) -> float:
+    pairs = zip(taken[one], taken[other], strict=True)
     return statistics.median(a / b for a, b in pairs)
 
 
-def _checks(times: Times, memory: dict[int, dict[str, float]]) -> list[Check]:
+def _checks(
+    times: Times, compiled: dict[str, list[float]], memory: dict[int, dict[str, float]]
+) -> list[Check]:
     def at(length: int) -> float:
         return statistics.median(times[length][OURS])
 
-    slower = _ratio(times, 250, OURS, TRANSFORMER)
-    faster = _ratio(times, 2000, TRANSFORMER, OURS)
+    slower = _ratio(times[250], OURS, TRANSFORMER)
+    faster = _ratio(times[2000], TRANSFORMER, OURS)
     checks = [
         Check(name="SSD block's time of a Transformer layer's, L 250", value=slower, most=1.0),
         Check(name="SSD block as fast as it, L 2000", value=faster, unit="times", least=3.0),
         Check(name="time per token, L 4000 of L 1000", value=at(4000) / at(1000), most=1.5),
     ]
-    if COMPILED[OURS] in times[2000]:
-        faster = _ratio(times, 2000, COMPILED[TRANSFORMER], COMPILED[OURS])
-        name = "the same, both compiled, L 2000"
+    if compiled:
+        faster = _ratio(compiled, TRANSFORMER, OURS)
+        name = f"the same, both compiled, L {COMPILED_LENGTH}"
         checks.insert(2, Check(name=name, value=faster, unit="times", least=3.0))
     if MAMBAPY in times[250]:
-        faster = _ratio(times, 250, MAMBAPY, OURS)
+        faster = _ratio(times[250], MAMBAPY, OURS)
         share = memory[250][OURS] / memory[250][MAMBAPY]
         checks += [
             Check(name="as fast as mambapy, L 250", value=faster, unit="times", least=5.0),
@@ -289,10 +297,7 @@ def _layer_table(times: Times, memory: dict[int, dict[str, float]], batch: int) 
         [
             name,
             *(f"{statistics.median(times[length][name]):.1f}" for length in LENGTHS),
-            *(
-                f"{memory[length][name]:.0f}" if name in memory[length] else ""
-                for length in MEMORY_LENGTHS
-            ),
+            *(f"{memory[length][name]:.0f}" for length in MEMORY_LENGTHS),
         ]
         for name in times[LENGTHS[0]]
     ]

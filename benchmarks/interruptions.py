@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from _checks import Check, format_table, report
-from _forked import Ended, import_all, lines_of, pahcl, scratch_folder
-from _small_runs import OUT, Command, commands, differing
+from _forked import Ended, fault_checks, import_all, lines_of, pahcl, scratch_folder
+from _small_runs import GOING_ON, OUT, Command, commands, gone_on_with
 
 _TRAINING = {
     "training": "training.loop:_train_epoch",
@@ -78,8 +78,7 @@ PHASES = {
 FAULTS = (
     "another exit code than 130",
     "a traceback, or no line on how to go on",
-    "could not be gone on with",
-    "another result after going on",
+    *GOING_ON,
 )
 
 
@@ -109,10 +108,7 @@ def main() -> int:
             if command in (options.only or [command]):
                 _each_phase(command, how, folder, found)
     checks = [Check(name="interruptions", value=found.phases.total(), least=1)]
-    checks += [
-        Check(name=one, value=sum(fault == one for fault, _ in found.faults), most=0)
-        for one in FAULTS
-    ]
+    checks += fault_checks(found.faults, FAULTS)
     rows = [[name, str(count)] for name, count in found.phases.items()]
     lines = [format_table(["command", "phases"], rows), *lines_of(found.faults)]
     details = {"phases": found.phases, "faults": found.faults}
@@ -131,14 +127,14 @@ def _each_phase(name: str, command: Command, folder: Path, found: Found) -> None
         if mark.exists():
             mark.unlink()
             found.phases[name] += 1
-            _gone_on_with(f"{name}, {phase}", command, folder, ended, wanted, found)
+            _ended_well(f"{name}, {phase}", command, folder, ended, wanted, found)
         else:
             found.faults.append((FAULTS[0], f"{name}: {phase} was never reached"))
         if (folder / OUT).exists():
             (folder / OUT).rename(folder / f"{name} {phase}")
 
 
-def _gone_on_with(
+def _ended_well(
     where: str, command: Command, folder: Path, ended: Ended, wanted: dict[str, Any], found: Found
 ) -> None:
     if ended.code != 130:
@@ -146,13 +142,8 @@ def _gone_on_with(
     lines = ended.said.splitlines()
     if "Traceback" in ended.said or not lines or not lines[-1].startswith("interrupted: "):
         found.faults.append((FAULTS[1], f"{where}: {ended.said[-800:]}"))
-    arguments = command.again(ended)
-    again = None if arguments is None else pahcl(arguments, folder)
-    if again is None or again.code != 0:
-        said = "" if again is None else f"{again.code} {again.said[-400:]}"
-        found.faults.append((FAULTS[2], f"{where}: {arguments}: {said}"))
-    elif other := differing(command.left(folder / OUT), wanted):
-        found.faults.append((FAULTS[3], f"{where}: {other}"))
+    if fault := gone_on_with(command, ended, folder, wanted):
+        found.faults.append((fault[0], f"{where}: {fault[1]}"))
 
 
 def _interrupting(target: str, mark: Path) -> Callable[[], None]:
