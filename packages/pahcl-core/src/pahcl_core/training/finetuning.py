@@ -67,7 +67,6 @@ class Finetuning:
         self.model = with_heads(self.encoder, self.heads, passes=self.passes, ranks=ranks)
         self.examples = self._examples()
         self.draws = self.examples.draws
-        self.has_head_start = pretrained is not None and config.head_start
         self.epoch = 0
         self.seen: list[_Seen] = []
 
@@ -100,7 +99,7 @@ class Finetuning:
 
     def begin(self) -> None:
         """Give the classifier its head start, if it has one; for a training that does not go on."""
-        if not self.has_head_start:
+        if self.pretrained is None or not self.config.head_start:
             return
         index = spread_over(self.cycles, self.train_cycles, CYCLES_PER_RECORDING)
         labels, bags = self.examples.lesson(index, self.device)
