@@ -18,15 +18,7 @@ from support.typed import quick_pahcl, typed
 
 pytestmark = pytest.mark.slow
 
-WAITING = {"docs/first-hour.md", "docs/your-own-task.md"}
-"""Pages that do not get to their end yet: they are tried, but do not fail the tests."""
-
-_WAITING = pytest.mark.xfail(strict=False, reason="does not get to its end yet")
-HERE = [
-    pytest.param(page, marks=[_WAITING] if page in WAITING else [])
-    for page in PAGES
-    if run_elsewhere(page) is None
-]
+HERE = [page for page in PAGES if run_elsewhere(page) is None]
 
 
 @pytest.fixture(scope="module")

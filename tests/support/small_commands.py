@@ -15,18 +15,23 @@ _SETTINGS = [part for setting in SMALL for part in ("--set", setting)]
 _SIGNAL = [
     part for setting in SMALL if setting.startswith("signal.") for part in ("--set", setting)
 ]
-_LEAST = {"--patients": "16", "--subjects": "24", "--epochs": "1", "--folds": "2", "--seeds": "1"}
+_LEAST = {"--epochs": "1", "--folds": "2", "--seeds": "1"}
 _ADDED = {
     ("pretrain",): ["--epochs", "1", "--device", "cpu", *_SETTINGS],
     ("finetune",): ["--epochs", "1", "--device", "cpu", *_SETTINGS],
     ("ablate",): ["--epochs", "1", "--device", "cpu", *_SETTINGS],
     ("baseline",): ["--num-workers", "1", *_SIGNAL],
     ("data", "prepare"): ["--num-workers", "1", *_SIGNAL],
-    ("data", "synth", "circor"): ["--patients", "16"],
-    ("data", "synth", "folder"): ["--subjects", "24"],
-    ("data", "synth", "pascal"): ["--recordings", "60"],
-    ("data", "synth", "physionet2016"): ["--recordings", "60"],
 }
+_SIZES = {
+    "circor": ["--patients", "16"],
+    "folder": ["--subjects", "24"],
+    "pascal": ["--recordings", "60"],
+    "physionet2016": ["--recordings", "60"],
+}
+"""Of a collection that is made up, where the document does not say how large it is: commands after
+one that says so may need as many people of the rarest class as it has."""
+
 _AS_IT_WAS = ("--resume", "--help", "--list")
 """With these there is nothing to be set."""
 
@@ -46,6 +51,8 @@ def typed_small(arguments: Sequence[str]) -> list[str]:
     for command, added in _ADDED.items():
         if tuple(arguments[: len(command)]) == command:
             small += added
+    if arguments[:2] == ["data", "synth"] and _SIZES[arguments[2]][0] not in arguments:
+        small += _SIZES[arguments[2]]
     if any(argument.startswith(_OWN_SIZE) for argument in arguments):
         small = [*arguments, "--epochs", "1", "--set", "training.cycles_per_recording=2"]
     return small
