@@ -67,6 +67,20 @@ def test_a_report_tells_the_figures_of_the_run_and_needs_nothing_else(tmp_path):
     assert headings <= set(page.texts)
 
 
+@pytest.mark.parametrize(("last_s", "told"), [(75, ["1 min 15 s"]), (-75, [])])
+def test_a_clock_that_was_set_back_tells_no_duration(tmp_path, last_s, told):
+    directory = finished_run(tmp_path / "one")
+    log_epochs(directory, [{"val/loss": 1.25}])
+    journal = directory / "journal.jsonl"
+    begin, row, _ = journal.read_text().splitlines()
+    row = json.dumps(json.loads(row) | {"t": BEGUN_S + last_s})
+    journal.write_text("\n".join([begin, row, ""]))
+
+    texts = page_of(directory).texts
+
+    assert [texts[i + 1] for i, text in enumerate(texts) if text == "took"] == told
+
+
 def test_every_figure_says_what_it_shows(tmp_path):
     directory = finished_run(tmp_path / "one", task="circor_murmur")
     log_epochs(directory, [{"train/loss": 1.5, "val/loss": 1.25}] * 2)

@@ -174,7 +174,9 @@ def _seconds(material: Material) -> float | None:
         return float(seconds)
     rows = material.history.rows if material.history is not None else ()
     begun = material.run.begun_s
-    return rows[-1].time_s - begun if rows and begun is not None else None
+    if not rows or begun is None or rows[-1].time_s < begun:  # the clock was set back meanwhile
+        return None
+    return rows[-1].time_s - begun
 
 
 def _duration(seconds: float) -> str:
