@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ def _become(command: Callable[[], object], folder: Path, said: int) -> None:
         os.dup2(null, 1)
         os.dup2(said, 2)
         code = _exit_code(command)
+        threading._shutdown()  # as the interpreter ends: threads and their pools first
         atexit._run_exitfuncs()
         sys.stderr.flush()
     finally:

@@ -147,7 +147,7 @@ def main() -> int:
         return 0
     absent = {name for name, package in PACKAGES.items() if not importlib.util.find_spec(package)}
     for name in sorted(absent):
-        print(f"left out: {name}: {PACKAGES[name]} is not installed", file=sys.stderr)
+        print(f"left out: {name}: pip install {PACKAGES[name]}", file=sys.stderr)
     names = [name for name in LAYERS if name not in absent]
     # First, since a process inherits its parent's peak, which is small now.
     memory = {length: _peaks(names, length, options.batch) for length in MEMORY_LENGTHS}
