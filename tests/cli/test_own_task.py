@@ -154,11 +154,27 @@ def test_several_labels(cli, clinic, run, tmp_path, pooling):
         assert {"p_murmur", "p_extra"} < set(next(csv.reader(file)))
 
 
+def test_several_labels_over_folds(cli, clinic, run, tmp_path):
+    """Everyone once, by label; the figures follow from the file."""
+    said = run(clinic / "several.toml", "--folds", "2").stdout
+
+    assert "several, 12 patients (murmur 5 of 12, extra 4 of 8), SYNTHETIC data; 2 runs" in said
+    directory = tmp_path / "several_finetune_2folds"
+    with (directory / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for label, count in (("murmur", 12), ("extra", 8)):
+        own = [row["subject_id"] for row in rows if row["about"] == label]
+        assert len(set(own)) == len(own) == count
+    checked = cli("runs", "show", directory, "--check")
+    assert checked.exit_code == 0, checked.output
+    assert "auroc_extra" in checked.stdout
+    assert (directory / "report.html").is_file()
+
+
 def test_what_several_labels_cannot_do_yet_is_refused(cli, clinic, tmp_path):
     task = clinic / "several.toml"
     for arguments, message in (
         (("baseline", "log_mel", task), "baselines are for tasks of one label"),
-        (("finetune", task, "--folds", "2"), "whose folds and seeds cannot be put together yet"),
         (("finetune", task, "--set", "loss.balanced_sampling=true"), "is for tasks of one label"),
     ):
         result = cli(*arguments, "--data-dir", clinic / "data", "--output-dir", tmp_path)

@@ -11,9 +11,10 @@ from torch.nn import functional as F
 
 from pahcl_core.data.collection import Collection, Subject
 from pahcl_core.data.folder_task import with_strata
+from pahcl_core.data.folds import Fold, split_fold
 from pahcl_core.data.tasks import Task
 from pahcl_core.losses.classification import LossConfig
-from pahcl_core.training.conclusion import by_label, score_labels
+from pahcl_core.training.conclusion import by_label, score_predictions
 from pahcl_core.training.evaluation import Predictions, of_patients
 from pahcl_core.training.examples import CycleExamples, weighed
 
@@ -81,7 +82,7 @@ def test_scores_of_each_label_are_of_those_who_have_it_and_means_are_over_labels
     p = rng.random((24, 2))
     some = predictions(subjects(*told), p)
 
-    found = score_labels(some, TASK).values
+    found = score_predictions(some, TASK).values
 
     areas, f1s = [], []
     for column, name in enumerate(TASK.labels):
@@ -103,7 +104,7 @@ def test_what_is_undefined_for_a_label_is_left_out_of_the_mean():
         subjects(("yes", ""), ("no", ""), ("no", "")), [[0.9, 0.1], [0.2, 0.1], [0.3, 0.1]]
     )
 
-    found = score_labels(some, TASK)
+    found = score_predictions(some, TASK)
 
     assert found.values["auroc"] == found.values["auroc_murmur"] == 1.0
     assert found.undefined["auroc_late"] == "no unit has it"
@@ -143,6 +144,30 @@ def test_people_are_dealt_out_by_the_rarest_label_that_is_true_of_them():
     fewer = replace(collection, subjects=collection.subjects[1:])
     strata = [one.labels.get(TASK.dealt_by) for one in with_strata(fewer, TASK).subjects]
     assert strata == ["none"] * 2 + ["murmur"] * 3 + ["none"] * 3 + [None]  # late is true of two
+
+
+@pytest.mark.parametrize(("folds", "fewest"), [(0, 3), (2, 4), (3, 3), (5, 5)])
+def test_a_label_too_rare_for_the_folds_is_dealt_out_with_those_without(folds, fewest):
+    """Murmur is true of as many as are needed, late of one fewer; all folds can be dealt."""
+    told = [("yes", "no")] * fewest + [("no", "yes")] * (fewest - 1) + [("no", "no")] * 6
+    collection = Collection(
+        name="folder", root=Path("nowhere"), provenance="synthetic", subjects=subjects(*told),
+        recordings=(),
+    )  # fmt: skip
+
+    people = with_strata(collection, TASK, folds=folds).subjects
+
+    strata = [one.labels[TASK.dealt_by] for one in people]
+    assert strata == ["murmur"] * fewest + ["none"] * (fewest + 5)
+    tested = [
+        one
+        for number in range(1, folds + 1)
+        for one in split_fold(
+            people, labels=[TASK.dealt_by], fold=Fold(number=number, count=folds), seed=0,
+            train_and_val=(0.8, 0.2),
+        ).test
+    ]  # fmt: skip
+    assert sorted(tested) == (sorted(one.subject_id for one in people) if folds else [])
 
 
 @pytest.mark.parametrize(

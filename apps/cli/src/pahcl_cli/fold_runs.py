@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from pahcl_cli.launch import headlines, kind_of
+from pahcl_cli.launch import headlines, kind_of, tested_classes
 from pahcl_cli.progress import progress_bar
 from pahcl_cli.run_files import complete
 from pahcl_cli.tracking import TrackingConfig, build_tracker
@@ -74,12 +74,11 @@ def _where(directory: Path) -> str:
 
 
 def _lines(metrics: Mapping[str, Any], num_runs: int, directory: Path) -> list[str]:
-    classes = ", ".join(f"{n} {name}" for name, n in metrics["n_by_class"]["test"].items())
     folds = f"{metrics['folds']} folds" if metrics["folds"] else "held out once"
     seeds = len(metrics["seeds"])
     return [
-        f"{metrics['task']}, {metrics['n']['test']} {metrics['unit']}s ({classes}), "
-        f"{kind_of(metrics)} data; "
+        f"{metrics['task']}, {metrics['n']['test']} {metrics['unit']}s "
+        f"({tested_classes(metrics)}), {kind_of(metrics)} data; "
         f"{num_runs} runs: {folds}, {seeds} seed{'' if seeds == 1 else 's'}",
         *headlines(metrics),
         _where(directory),

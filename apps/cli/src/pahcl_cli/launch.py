@@ -18,6 +18,7 @@ from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.data.readers import reader_of
 from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import SettingError
+from pahcl_core.evaluation.wording import counts_text
 from pahcl_core.report.report import report_at_end
 from pahcl_core.training.finetune import FinetuneResult, describe_finetune, finetune
 from pahcl_core.training.pretrain import PretrainResult, describe_pretrain, pretrain
@@ -180,22 +181,17 @@ def _baseline_lines(result: BaselineResult) -> list[str]:
 
 
 def _tested_on(metrics: Mapping[str, Any]) -> str:
-    counts = metrics["n_by_class"]["test"]
-    classes = ", ".join(
-        f"{name} {_true_of(count, metrics['own_task']['positive'])}"
-        if isinstance(count, Mapping)  # of several labels
-        else f"{count} {name}"
-        for name, count in counts.items()
-    )
+    classes = tested_classes(metrics)
     return (
         f"{metrics['task']}, {metrics['n']['test']} test {metrics['unit']}s ({classes}), "
         f"{kind_of(metrics)} data"
     )
 
 
-def _true_of(counts: Mapping[str, int], positive: str) -> str:
-    known = sum(num for name, num in counts.items() if name != "missing")
-    return f"{counts[positive]} of {known}"
+def tested_classes(metrics: Mapping[str, Any]) -> str:
+    """How many were tested on of each class; of several labels, of each label."""
+    positive = metrics.get("own_task", {}).get("positive", "")
+    return counts_text(metrics["n_by_class"]["test"], positive)
 
 
 def headlines(metrics: Mapping[str, Any]) -> list[str]:
@@ -212,12 +208,13 @@ def headlines(metrics: Mapping[str, Any]) -> list[str]:
 
 def _chance(metrics: Mapping[str, Any], name: str) -> str:
     """The interval, and the spread over seeds where there are several."""
-    ends = metrics.get("intervals", {}).get("test", {}).get(name)
-    if "seeds" not in metrics or ends is None:
+    if "seeds" not in metrics:
         return ""
+    ends = metrics.get("intervals", {}).get("test", {}).get(name)
     spread = metrics["spread_over_seeds"].get(f"test_{name}")
-    of_seeds = "" if spread is None else f", ± {spread:.3f} over seeds"
-    return f" (95 % {ends[0]:.3f} to {ends[1]:.3f}{of_seeds})"
+    told = [] if ends is None else [f"95 % {ends[0]:.3f} to {ends[1]:.3f}"]
+    told += [] if spread is None else [f"± {spread:.3f} over seeds"]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _pretrain_lines(result: PretrainResult) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pahcl_core.data.collection import Collection, Problem
 from pahcl_core.data.folder import only_table, read_folder
+from pahcl_core.data.folds import fewest_for
 from pahcl_core.data.splits import SIDES
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError, closest
@@ -15,7 +16,12 @@ _NONE = "none"
 
 
 def read_folder_task(
-    root: Path, task: Task, *, max_damaged: float = 0.05, strict: bool = False
+    root: Path,
+    task: Task,
+    *,
+    folds: int = 0,
+    max_damaged: float = 0.05,
+    strict: bool = False,
 ) -> Collection:
     """Read the table that a task is about; see `read_folder`.
 
@@ -25,6 +31,7 @@ def read_folder_task(
     Args:
         root: The folder.
         task: One's own.
+        folds: As for `with_strata`.
         max_damaged: As for `read_folder`.
         strict: Likewise; also whether a label that is no class is an error.
 
@@ -64,15 +71,21 @@ def read_folder_task(
             f"{table}: the column {task.dealt_by!r} holds {found}, and no class of {task.name}: "
             f"{', '.join(task.classes)}"
         )
-    return with_strata(read, task) if task.labels else read
+    return with_strata(read, task, folds=folds) if task.labels else read
 
 
-def with_strata(collection: Collection, task: Task) -> Collection:
+def with_strata(collection: Collection, task: Task, *, folds: int = 0) -> Collection:
     """With one more label for each subject who has any, by which people can be dealt out.
 
     Of the labels that are true of a subject it is the one that is true of fewest persons; `none`
-    where none is, or it is true of fewer than three, who could not be on every side of a split.
+    where none is, or it is true of fewer than could be on every side of a split.
+
+    Args:
+        collection: Of whom.
+        task: Which has the labels.
+        folds: How many people are dealt out to; 0 where they are held out once.
     """
+    least = fewest_for(folds) if folds else len(SIDES)
     persons = {
         name: len({s.person_id for s in collection.subjects if s.labels.get(name) == task.positive})
         for name in task.labels
@@ -90,7 +103,7 @@ def with_strata(collection: Collection, task: Task) -> Collection:
     for subject in collection.subjects:
         if subject.subject_id in strata:
             members.setdefault(strata[subject.subject_id], set()).add(subject.person_id)
-    few = {name for name, who in members.items() if len(who) < len(SIDES)}
+    few = {name for name, who in members.items() if len(who) < least}
     subjects = tuple(
         replace(s, labels={**s.labels, task.dealt_by: _NONE if found in few else found})
         if (found := strata.get(s.subject_id)) is not None

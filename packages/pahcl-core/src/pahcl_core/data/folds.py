@@ -39,6 +39,11 @@ class Fold:
             raise SettingError(f"the fold must lie between 1 and {self.count}, got {self.number}")
 
 
+def fewest_for(folds: int) -> int:
+    """How many persons of a value so many folds need: everywhere one is tested and two are not."""
+    return 4 if folds == 2 else folds
+
+
 def split_fold(
     subjects: Sequence[Subject],
     *,
@@ -70,7 +75,7 @@ def split_fold(
     shares = tuple(share / sum(train_and_val) for share in train_and_val)
     sides: tuple[list[str], ...] = ([], [], [])
     dealt = 0
-    least = 4 if fold.count == 2 else fold.count  # so that there are two others at least
+    least = fewest_for(fold.count)
     for value, persons in strata.items():
         if len(persons) < least:
             which = f" with {labels[0]} {value!r}" if labels else ""

@@ -52,13 +52,18 @@ READERS: Mapping[CollectionName, Reader] = {
 }
 
 
-def reader_of_task(task: Task) -> Reader:
-    """How the collection of a task is read and split; a folder, by the task's own label."""
+def reader_of_task(task: Task, *, folds: int = 0) -> Reader:
+    """How the collection of a task is read and split; a folder, by the task's own label.
+
+    Args:
+        task: Whose labels are wanted.
+        folds: How many people are dealt out to; 0 where they are held out once.
+    """
     if task.collection != "folder":
         return reader_of(task.collection)
 
     def read(root: Path, *, max_damaged: float, strict: bool) -> Collection:
-        return read_folder_task(root, task, max_damaged=max_damaged, strict=strict)
+        return read_folder_task(root, task, folds=folds, max_damaged=max_damaged, strict=strict)
 
     return Reader(read=read, split_by=task.dealt_by)
 

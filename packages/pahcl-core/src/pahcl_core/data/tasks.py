@@ -14,6 +14,9 @@ from pahcl_core.errors import SettingError, closest
 
 Metric = Literal["auroc", "auprc", "f1_macro", "balanced_accuracy", "loss"]
 
+MISSING = "missing"
+"""Where units are counted by class: those who lack one of several labels."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pahcl_core.config import from_dict
-from pahcl_core.evaluation.run_results import RunResult
+from pahcl_core.evaluation.run_results import RunResult, of_split
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.operating_point import OperatingPointConfig, operating_point
-from pahcl_core.training.scoring import merged_scores, score_answers
+from pahcl_core.training.scoring import of_label, score_labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,9 +36,10 @@ def recomputed(*results: RunResult) -> Recomputed:
     written = result.run.metrics
     num_equal, differing = 0, {}
     for split in ("val", "test"):
-        if any(all(split not in part for part in one.parts.values()) for one in results):
+        answers = [of_split(one.parts, split) for one in results]
+        if not all(answers):
             continue
-        scores = mean_scores([_scores(one, split) for one in results])
+        scores = mean_scores([score_labels(one, result.task) for one in answers])
         for name in (*scores.values, *scores.undefined):
             key, value = f"{split}_{name}", scores.values.get(name)
             if key in written and written[key] == value:
@@ -52,18 +53,6 @@ def recomputed(*results: RunResult) -> Recomputed:
         else:
             differing[key] = (was, now)
     return Recomputed(num_equal=num_equal, differing=differing)
-
-
-def _scores(result: RunResult, split: str) -> Scores:
-    parts = result.task.parts
-    return merged_scores(
-        {
-            label: score_answers(splits[split], parts[label])
-            for label, splits in result.parts.items()
-            if split in splits
-        },
-        result.task,
-    )
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
@@ -81,7 +70,7 @@ def _at_operating_point(result: RunResult, label: str) -> Iterator[tuple[str, tu
     written = result.run.metrics.get("operating_point")
     if label and isinstance(written, Mapping):
         written = written.get(label)
-    task, splits, end = result.task.parts[label], result.parts[label], f"_{label}" if label else ""
+    task, splits = result.task.parts[label], result.parts[label]
     if not isinstance(written, Mapping) or "threshold" not in written:
         return
     told = {key: written[key] for key in ("rule", "sensitivity") if key in written}
@@ -89,7 +78,8 @@ def _at_operating_point(result: RunResult, label: str) -> Iterator[tuple[str, tu
     point = operating_point(config, splits.get("val"), task)
     again = point.as_dict()
     for name in ("threshold", "value"):
-        yield f"operating_point{end}.{name}", (written.get(name), again.get(name))
+        yield f"{of_label('operating_point', label)}.{name}", (written.get(name), again.get(name))
     for split, answers in splits.items():
         follow = int((point.of(answers, task).predicted == answers.predicted).sum())
-        yield f"{split}_predictions_at_operating_point{end}", (len(answers), follow)
+        key = of_label(f"{split}_predictions_at_operating_point", label)
+        yield key, (len(answers), follow)

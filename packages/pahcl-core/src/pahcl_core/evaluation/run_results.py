@@ -12,7 +12,7 @@ import numpy as np
 
 from pahcl_core.config import from_dict
 from pahcl_core.data.csv_table import read_table
-from pahcl_core.data.tasks import Task, task_of
+from pahcl_core.data.tasks import MISSING, Task, task_of
 from pahcl_core.errors import DataError
 from pahcl_core.evaluation.runs import PRETRAIN, RunSummary, read_run
 from pahcl_core.training.run_directory import METRICS, PREDICTIONS
@@ -25,15 +25,18 @@ FOLD, SEED, SEEDS = "fold", "seed", "seeds"
 _SUM_WITHIN = 1e-6  # probabilities that a model gave in single precision
 
 
+ByLabel = Mapping[str, Mapping[str, Answers]]
+"""What was said by label, which is empty where there is one, and by split."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunResult:
     """A fine-tuning that is complete."""
 
     run: RunSummary
     task: Task
-    parts: Mapping[str, Mapping[str, Answers]]
-    """By label, which is empty where there is one, and by split; one without a unit is not there.
-    """
+    parts: ByLabel
+    """A split without a unit is not there."""
 
     @property
     def splits(self) -> Mapping[str, Answers]:
@@ -101,12 +104,9 @@ def result_of(run: RunSummary, *, seed: int | None = None) -> RunResult:
     source = str(directory / METRICS)
     task = task_of(name, from_dict(Task, own, source=source) if own is not None else None)
     path = directory / PREDICTIONS
-    parts = {
-        label: read_predictions(path, part, about=label, seed=seed)
-        for label, part in task.parts.items()
-    }
+    parts = read_parts(path, task, seed=seed)
     for label, splits in parts.items():
-        for split, num in _counts(run.metrics, label).items():
+        for split, num in _counts(run.metrics, label, seed).items():
             found = len(splits[split]) if split in splits else 0
             if found != num:
                 of = f"{split} about {label}" if label else split
@@ -115,16 +115,46 @@ def result_of(run: RunSummary, *, seed: int | None = None) -> RunResult:
     return RunResult(run=run, task=task, parts=parts)
 
 
-def _counts(metrics: Mapping[str, Any], label: str) -> dict[str, int]:
-    """How many units each split has, as far as it is told; of several labels, who have this one."""
-    counts = metrics.get("n_by_class" if label else "n")
+def _counts(metrics: Mapping[str, Any], label: str, seed: int | None) -> dict[str, int]:
+    """How many units each split has, as far as it is told; of several labels, who have this one.
+
+    Of one seed among several, those whom its runs were tested on.
+    """
+    key = "n_by_class" if label else "n"
+    if seed is not None:
+        told = [one[key] for one in metrics.get("runs", ()) if one[SEED] == seed and key in one]
+        return {"test": sum(_known(one, label) for one in told)} if told else {}
+    counts = metrics.get(key)
     if not isinstance(counts, Mapping):
         return {}
+    return {split: _known(one, label) for split, one in counts.items()}
+
+
+def _known(counts: Any, label: str) -> int:  # noqa: ANN401  a number, or by label and class
     if not label:
-        return dict(counts)
+        return int(counts)
+    return sum(num for name, num in counts[label].items() if name != MISSING)
+
+
+def of_split(parts: ByLabel, split: str) -> dict[str, Answers]:
+    """What was said in a split, by label; one that nobody has there is left out."""
+    return {label: splits[split] for label, splits in parts.items() if split in splits}
+
+
+def read_parts(path: Path, task: Task, *, seed: int | None = None) -> ByLabel:
+    """The answers of a file, of every label.
+
+    Args:
+        path: The file.
+        task: Whose answers they are.
+        seed: Which one's, where the file has a column for it.
+
+    Raises:
+        DataError: As `read_predictions`.
+    """
     return {
-        split: sum(num for name, num in by_label[label].items() if name != "missing")
-        for split, by_label in counts.items()
+        label: read_predictions(path, part, about=label, seed=seed)
+        for label, part in task.parts.items()
     }
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
+
+from pahcl_core.data.tasks import MISSING
 
 TESTS: Mapping[str, str] = {
     "delong": "DeLong",
@@ -31,6 +34,23 @@ def figure_text(value: float | None, low: float | None, high: float | None) -> s
     if low is None or high is None:
         return number_text(value)
     return f"{number_text(value)} ({number_text(low)} to {number_text(high)})"
+
+
+def counts_text(counts: Mapping[str, Any], positive: str) -> str:
+    """How many units of each class; of several labels, of how many who have it each is true.
+
+    Args:
+        counts: By class, or by label and class, as `final_metrics.json` has them.
+        positive: The class of which a label is true.
+    """
+    told = []
+    for name, one in counts.items():
+        if isinstance(one, Mapping):
+            known = sum(num for which, num in one.items() if which != MISSING)
+            told.append(f"{name} {one[positive]} of {known}")
+        else:
+            told.append(f"{one} {name}")
+    return ", ".join(told)
 
 
 def p_text(value: float) -> str:

@@ -59,18 +59,13 @@ def planned_folds(base: F, *, folds: int, num_seeds: int) -> FoldPlan[F]:
         num_seeds: Runs of each fold.
 
     Raises:
-        SettingError: If a number is out of range, a fold is named already, the task has several
-            labels, or what was begun in the directory has other settings.
+        SettingError: If a number is out of range, a fold is named already, or what was begun in
+            the directory has other settings.
     """
     if num_seeds < 1:
         raise SettingError(f"there must be at least one seed, got {num_seeds}")
     if base.split.fold != 1:
         raise SettingError("all folds are run: leave out split.fold")
-    if base.own_task is not None and base.own_task.labels:
-        raise SettingError(
-            f"{base.task} has several labels, whose folds and seeds cannot be put together yet; "
-            "run them one by one"
-        )
     try:
         split = replace(base.split, folds=folds)
     except ValueError as error:

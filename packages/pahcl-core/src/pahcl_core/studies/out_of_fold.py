@@ -1,7 +1,9 @@
 """From the runs of folds and seeds to one result: everyone, as told by runs new to them.
 
 For each seed the test sides of its folds are put together, so that everyone is scored once; the
-figure is the mean over seeds, its interval is over persons, its spread over seeds.
+figure is the mean over seeds, its interval is over persons, its spread over seeds. Of several
+labels each has figures of its own, and those without a label's name are means over labels, which
+have a spread and no interval.
 """
 
 import csv
@@ -21,16 +23,18 @@ from pahcl_core.evaluation.run_results import (
     SEED,
     SEEDS,
     RunResult,
-    read_predictions,
+    of_split,
+    read_parts,
     read_result,
 )
-from pahcl_core.metrics.bootstrap import NUM_RESAMPLES
+from pahcl_core.metrics.bootstrap import NUM_RESAMPLES, Interval
 from pahcl_core.metrics.bootstrap_runs import ScoredRun, bootstrap_over_runs
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.studies.folds import FoldPlan
 from pahcl_core.studies.members import seconds_of
+from pahcl_core.training.final_metrics import counts_by_class
 from pahcl_core.training.run_directory import METRICS, PREDICTIONS, write_atomically, write_json
-from pahcl_core.training.scoring import Answers, challenge_of, score_answers
+from pahcl_core.training.scoring import Answers, challenge_of, of_label, score_labels
 from pahcl_core.training.versions import versions
 
 _CONFIDENCE = 0.95
@@ -57,7 +61,7 @@ def conclude(plan: FoldPlan[Any], *, num_resamples: int = NUM_RESAMPLES) -> dict
     _write_predictions(plan)
     task = results[plan.runs[0].name].task
     path = plan.directory / PREDICTIONS
-    by_seed = [read_predictions(path, task, seed=seed)["test"] for seed in plan.seeds]
+    by_seed = [of_split(read_parts(path, task, seed=seed), "test") for seed in plan.seeds]
     metrics = {
         **_account(plan, results, by_seed[0], task),
         **_figures(by_seed, task, num_resamples),
@@ -71,7 +75,8 @@ def _refuse_repeated(plan: FoldPlan[Any], results: Mapping[str, RunResult]) -> N
     """Nobody is tested on twice, so that the folds are those of one deal."""
     seen: dict[tuple[int, str], str] = {}
     for run in plan.runs:
-        for person in set(results[run.name].splits["test"].persons):
+        tested = of_split(results[run.name].parts, "test").values()
+        for person in {person for one in tested for person in one.persons}:
             other = seen.setdefault((run.config.seed, person), run.name)
             if other != run.name:
                 raise DataError(
@@ -101,12 +106,14 @@ def _write_predictions(plan: FoldPlan[Any]) -> None:
 
 
 def _account(
-    plan: FoldPlan[Any], results: Mapping[str, RunResult], answers: Answers, task: Task
+    plan: FoldPlan[Any],
+    results: Mapping[str, RunResult],
+    answers: Mapping[str, Answers],
+    task: Task,
 ) -> dict[str, Any]:
     """What was done, and of whom."""
     seconds = [seconds_of(run.directory) for run in plan.runs]
     all_known = [one for one in seconds if one is not None]
-    counts = np.bincount(answers.labels, minlength=len(task.classes)).tolist()
     return {
         "task": task.name,
         **({"own_task": to_dict(task)} if task.collection == "folder" else {}),
@@ -114,8 +121,7 @@ def _account(
         "provenance": next(iter(results.values())).run.metrics.get("provenance"),
         "folds": plan.base.split.folds,
         SEEDS: list(plan.seeds),
-        "n": {"test": len(answers)},
-        "n_by_class": {"test": dict(zip(task.classes, counts, strict=True))},
+        **{key: {"test": one} for key, one in _counts(answers, task).items()},
         _SEEN: sum(one.run.metrics.get(_SEEN, 0) for one in results.values()),
         "seconds": sum(all_known) if len(all_known) == len(seconds) else None,
         "runs": [
@@ -123,7 +129,7 @@ def _account(
                 "name": run.name,
                 FOLD: run.config.split.fold,
                 SEED: run.config.seed,
-                "n": len(results[run.name].splits["test"]),
+                **_counts(of_split(results[run.name].parts, "test"), task),
                 "test_auroc": results[run.name].run.metrics.get("test_auroc"),
                 "seconds": one,
             }
@@ -132,26 +138,26 @@ def _account(
     }
 
 
-def _figures(by_seed: Sequence[Answers], task: Task, num_resamples: int) -> dict[str, Any]:
+def _counts(answers: Mapping[str, Answers], task: Task) -> dict[str, Any]:
+    """How many units there are, whichever label they have, and how many of each class."""
+    num = len({unit for one in answers.values() for unit in one.ids})
+    none = np.zeros(0, dtype=np.int64)
+    known = {label: answers[label].labels if label in answers else none for label in task.parts}
+    return {"n": num, "n_by_class": counts_by_class(known, num, task)}
+
+
+def _figures(
+    by_seed: Sequence[Mapping[str, Answers]], task: Task, num_resamples: int
+) -> dict[str, Any]:
     """Every metric: its mean over seeds, interval and spread."""
-    scores = [score_answers(one, task) for one in by_seed]
+    scores = [score_labels(one, task) for one in by_seed]
     mean = mean_scores(scores)
-    drawn = bootstrap_over_runs(
-        [
-            ScoredRun(
-                labels=one.labels,
-                probabilities=one.probabilities,
-                persons=one.persons,
-                predicted=one.predicted,
-            )
-            for one in by_seed
-        ],
-        class_names=task.classes,
-        positive=task.positive,
-        challenge=challenge_of(task),
-        confidence=_CONFIDENCE,
-        num_resamples=num_resamples,
-    )
+    drawn = {
+        of_label(name, label): one
+        for label, part in task.parts.items()
+        if all(label in answers for answers in by_seed)
+        for name, one in _drawn([one[label] for one in by_seed], part, num_resamples).items()
+    }
     ends = {
         name: [one.low, one.high]
         for name, one in drawn.items()
@@ -172,6 +178,26 @@ def _figures(by_seed: Sequence[Answers], task: Task, num_resamples: int) -> dict
             },
         },
     }
+
+
+def _drawn(by_seed: Sequence[Answers], task: Task, num_resamples: int) -> dict[str, Interval]:
+    """Of a task of one label."""
+    return bootstrap_over_runs(
+        [
+            ScoredRun(
+                labels=one.labels,
+                probabilities=one.probabilities,
+                persons=one.persons,
+                predicted=one.predicted,
+            )
+            for one in by_seed
+        ],
+        class_names=task.classes,
+        positive=task.positive,
+        challenge=challenge_of(task),
+        confidence=_CONFIDENCE,
+        num_resamples=num_resamples,
+    )
 
 
 def _spread(scores: Sequence[Scores], mean: Scores) -> dict[str, float]:

@@ -21,7 +21,7 @@ from pahcl_core.training.operating_point import (
     OperatingPointConfig,
     operating_point,
 )
-from pahcl_core.training.scoring import Answers, merged_scores, score_answers
+from pahcl_core.training.scoring import Answers, of_label, score_labels
 
 ByPart = Mapping[str, Mapping[str, Predictions]]
 """By label, which is empty where there is one, and by split."""
@@ -52,17 +52,10 @@ def by_label(predictions: Predictions, task: Task) -> dict[str, Predictions]:
     return found
 
 
-def score_labels(predictions: Predictions, task: Task) -> Scores:
-    """Every metric of every label, and their means; of one label, as `score_answers`."""
-    parts = task.parts
-    return merged_scores(
-        {
-            label: score_answers(answers_of(one, parts[label]), parts[label])
-            for label, one in by_label(predictions, task).items()
-            if one.subjects or not task.labels
-        },
-        task,
-    )
+def score_predictions(predictions: Predictions, task: Task) -> Scores:
+    """Every metric of every label, and their means; see `score_labels`."""
+    said = by_label(predictions, task)
+    return score_labels({label: answers_of(said[label], task.parts[label]) for label in said}, task)
 
 
 def decided(
@@ -129,14 +122,7 @@ def conclusion(
         for label, splits in parts.items()
     }
     scores = {
-        split: merged_scores(
-            {
-                label: score_answers(splits[split], task.parts[label])
-                for label, splits in answers.items()
-                if len(splits[split]) or not task.labels
-            },
-            task,
-        )
+        split: score_labels({label: splits[split] for label, splits in answers.items()}, task)
         for split in scored
     }
     if not task.labels:
@@ -167,10 +153,10 @@ def _assessed(answers: Mapping[str, Mapping[str, Answers]], task: Task) -> dict[
         intervals = one["intervals"]
         together |= {key: intervals[key] for key in ("confidence", "resampled", "num_resamples")}
         for key in ("left_out", "undefined"):
-            together[key] |= {f"{name}_{label}": value for name, value in intervals[key].items()}
+            together[key] |= {of_label(n, label): value for n, value in intervals[key].items()}
         for split in ("val", "test"):
             ends = intervals.get(split, {})
             together.setdefault(split, {}).update(
-                {f"{name}_{label}": value for name, value in ends.items()}
+                {of_label(name, label): value for name, value in ends.items()}
             )
     return {"intervals": together, "labels": found, "calibration": {}}

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from pahcl_core.config import to_dict
-from pahcl_core.data.tasks import Task
+from pahcl_core.data.tasks import MISSING, Task
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.people import Cohort
@@ -47,7 +47,10 @@ def final_metrics(
         "unit": task.unit,
         "provenance": cohort.collection.provenance,
         "n": {name: len(one.subjects) for name, one in predictions.items()},
-        "n_by_class": {name: _by_class(one, task) for name, one in predictions.items()},
+        "n_by_class": {
+            name: counts_by_class(_known(one.labels, task), len(one.subjects), task)
+            for name, one in predictions.items()
+        },
         "recordings_by_windows": {
             name: int(one.by_windows.sum()) for name, one in predictions.items()
         },
@@ -59,16 +62,30 @@ def final_metrics(
     }
 
 
-def _by_class(predictions: Predictions, task: Task) -> dict[str, Any]:
-    """How many units of each class; of several labels, of each class and missing, by label."""
-    if not task.labels:
-        return _counts(predictions.labels, task)
-    return {
-        label: {**_counts(column[column >= 0], task), "missing": int((column < 0).sum())}
-        for label, column in zip(task.labels, predictions.labels.T, strict=True)
+def counts_by_class(
+    known: Mapping[str, Int64[np.ndarray, "_"]], num: int, task: Task
+) -> dict[str, Any]:
+    """How many units of each class; of several labels, of each class and missing, by label.
+
+    Args:
+        known: By label, which is empty where there is one: the class of each unit that has one.
+        num: Units, whether they have a label or not.
+        task: Which has the classes.
+    """
+    counts = {
+        label: dict(
+            zip(task.classes, np.bincount(one, minlength=len(task.classes)).tolist(), strict=True)
+        )
+        for label, one in known.items()
     }
+    if not task.labels:
+        return counts[""]
+    return {label: {**one, MISSING: num - len(known[label])} for label, one in counts.items()}
 
 
-def _counts(labels: Int64[np.ndarray, "known"], task: Task) -> dict[str, int]:
-    counts = np.bincount(labels, minlength=len(task.classes))
-    return dict(zip(task.classes, counts.tolist(), strict=True))
+def _known(
+    labels: Int64[np.ndarray, "units *labels"], task: Task
+) -> dict[str, Int64[np.ndarray, "_"]]:
+    """As `counts_by_class` takes them."""
+    columns = labels.reshape(len(labels), -1).T
+    return {label: one[one >= 0] for label, one in zip(task.parts, columns, strict=True)}

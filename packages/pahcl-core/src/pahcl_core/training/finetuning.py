@@ -17,7 +17,7 @@ from pahcl_core.metrics.classification import Scores, classification_metrics
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.training.augmentation import augmented
 from pahcl_core.training.checkpoint import Checkpoint, encoder_from
-from pahcl_core.training.conclusion import score_labels
+from pahcl_core.training.conclusion import score_predictions
 from pahcl_core.training.draws import Draw
 from pahcl_core.training.evaluation import Predictions, Scored, predict
 from pahcl_core.training.examples import CycleExamples, UnitExamples
@@ -162,7 +162,7 @@ class Finetuning:
         predictions = self.predict(self.cohort.split.val).predictions
         if not np.isfinite(predictions.probabilities).all():
             return {"val/loss": float("nan")}  # as above
-        return named("val", score_labels(predictions, self.task))
+        return named("val", score_predictions(predictions, self.task))
 
     def rank(self, val: Mapping[str, float]) -> tuple[float, ...]:
         """The chosen metric, then the lower loss; an undefined metric is below any other."""

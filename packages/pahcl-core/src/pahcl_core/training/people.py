@@ -64,7 +64,7 @@ def read_cohort(config: FinetuneConfig, progress: Progress) -> Cohort:
             to split.
     """
     task = config.definition
-    reader = reader_of_task(task)
+    reader = reader_of_task(task, folds=config.split.folds)
     collection, split = read_people(task.collection, config.data_dir, config, reader=reader)
     cohort = segmented(collection, split, config, progress)
     labelled = _labelled(collection, reader.labels)

@@ -99,16 +99,23 @@ def score_answers(answers: Answers, task: Task) -> Scores:
     )
 
 
-def merged_scores(parts: Mapping[str, Scores], task: Task) -> Scores:
-    """Those of several labels as one: each by its name and its label's, and their means by name.
+def of_label(name: str, label: str) -> str:
+    """What a figure of a label is called: `auroc_murmur`; as it is where there is one label."""
+    return f"{name}_{label}" if label else name
 
-    A mean is over the labels in which the metric is defined.
+
+def score_labels(answers: Mapping[str, Answers], task: Task) -> Scores:
+    """Every metric of every label, by its name and the label's, and their means by name.
+
+    A mean is over the labels in which the metric is defined. Of a task of one label the metrics are
+    those of `score_answers`.
 
     Args:
-        parts: By label; a label that nobody has is left out. Of a task of one label, by an empty
-            name.
+        answers: By label, which is empty where there is one; one that nobody has may be left out.
         task: Which has the labels.
     """
+    told = {label: one for label, one in answers.items() if len(one) or not task.labels}
+    parts = {label: score_answers(one, task.parts[label]) for label, one in told.items()}
     if not task.labels:
         return parts[""]
     values: dict[str, float] = {}
@@ -122,8 +129,8 @@ def merged_scores(parts: Mapping[str, Scores], task: Task) -> Scores:
             undefined[name] = "it is undefined for every label"
     for label in task.labels:
         own = parts.get(label, Scores(values={}, undefined=dict.fromkeys(names, "no unit has it")))
-        values |= {f"{name}_{label}": value for name, value in own.values.items()}
-        undefined |= {f"{name}_{label}": reason for name, reason in own.undefined.items()}
+        values |= {of_label(name, label): value for name, value in own.values.items()}
+        undefined |= {of_label(name, label): reason for name, reason in own.undefined.items()}
     return Scores(values=values, undefined=undefined)
 
 
