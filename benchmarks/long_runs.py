@@ -33,7 +33,7 @@ _RATE = 4000
 _COMMANDS = {
     "segment": lambda root: ["segment", root / "a.wav"],
     "prepare": lambda root: ["data", "prepare", root, "--collection", "folder",
-                             "--store", root / "store"],
+                             "--store", root / "store", "--num-workers", "1"],  # here, not beside
     "predict": lambda root: ["predict", "circor_murmur", root / "a.wav"],
 }  # fmt: skip
 _MOST_MB = 1500
