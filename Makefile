@@ -102,7 +102,7 @@ check-licences: $(INSTALLED) ## list the licence of all that an installation bri
 	$(BIN)/python scripts/licences.py
 
 audit: $(AUDIT_VENV)/.installed ## ask PyPI whether a pinned version is known to be vulnerable
-	$(AUDIT_VENV)/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+	$(AUDIT_VENV)/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 $(AUDIT_VENV)/.installed:
 	$(PYTHON) -m venv $(AUDIT_VENV)
