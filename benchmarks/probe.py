@@ -25,7 +25,7 @@ from _checks import Check, format_table, real_data, report
 
 from pahcl_core.config import apply_overrides, from_dict, to_dict
 from pahcl_core.data.tasks import TASKS, Task
-from pahcl_core.metrics.paired import paired_bootstrap_over_seeds
+from pahcl_core.metrics.paired import PairedRuns, paired_bootstrap
 from pahcl_core.metrics.paired_runs import wilcoxon
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.training.checkpoint import encoder_from, load_checkpoint
@@ -122,10 +122,15 @@ def _reported(
             np.array([_auroc(pair[side], task) for pair in pairs]) for side in (0, 1)
         )
         first = pairs[0][0]
-        apart = paired_bootstrap_over_seeds(
-            first.labels,
-            [(one.probabilities, other.probabilities) for one, other in pairs],
-            [subject.person_id for subject in first.subjects],
+        apart = paired_bootstrap(
+            [
+                PairedRuns(
+                    labels=first.labels,
+                    probabilities=(one.probabilities, other.probabilities),
+                    persons=[subject.person_id for subject in first.subjects],
+                )
+                for one, other in pairs
+            ],
             class_names=task.classes,
             positive=task.positive,
             names=["auroc"],

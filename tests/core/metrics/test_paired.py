@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from oracles.classification import all_metrics
 from oracles.paired import delong_variance, normal_tail
 from oracles.resampling import quantile, resamples
-from pahcl_core.metrics.paired import apart_by, paired_bootstrap
+from pahcl_core.metrics.paired import PairedRuns, apart_by, paired_bootstrap
 from pahcl_core.metrics.paired_units import delong, mcnemar
 
 TWO = ("Normal", "Abnormal")
@@ -26,6 +26,12 @@ def two_models(rng, num_persons, num_classes):
     return labels, (both[0], both[1]), [str(one) for one in persons]
 
 
+def compared(labels, probabilities, persons, **options):
+    """Of one run of each."""
+    pair = PairedRuns(labels=labels, probabilities=probabilities, persons=persons)
+    return paired_bootstrap([pair], **options)
+
+
 @pytest.mark.parametrize("names", [TWO, THREE])
 def test_differences_equal_a_loop_over_resamples(rng, names):
     """The size, the interval, p and how many were left out, of every metric."""
@@ -36,7 +42,7 @@ def test_differences_equal_a_loop_over_resamples(rng, names):
     def scores(rows, units):
         return all_metrics(labels[units].tolist(), rows[units].tolist(), names, 1)
 
-    found = paired_bootstrap(
+    found = compared(
         labels, models, persons, class_names=names, positive=names[1],
         confidence=0.8, num_resamples=250, seed=11,
     )  # fmt: skip
@@ -62,7 +68,7 @@ def test_differences_equal_a_loop_over_resamples(rng, names):
 def test_the_same_model_differs_by_nothing(rng):
     labels, (rows, _), persons = two_models(rng, 12, 3)
 
-    found = paired_bootstrap(
+    found = compared(
         labels, (rows, rows), persons, class_names=THREE, positive="Present", num_resamples=100
     )
 
@@ -89,7 +95,7 @@ def test_pairing_is_worth_something(rng):
     rows, others = (np.stack([1 - s, s], axis=1) for s in (score, score + rng.normal(0, 0.1, 100)))
     persons = [str(number) for number in range(100)]
 
-    one = paired_bootstrap(
+    one = compared(
         labels, (rows, others), persons, class_names=TWO, positive="Abnormal",
         names=["auroc"], num_resamples=500,
     )["auroc"]  # fmt: skip
@@ -101,7 +107,7 @@ def test_challenge_scores_can_be_compared():
     """Of two patients, missing the one with a murmur costs 5 of 6 points."""
     rows, others = np.eye(3)[[0, 1]], np.eye(3)[[0, 0]]
 
-    found = paired_bootstrap(
+    found = compared(
         np.array([0, 1]), (rows, others), ["a", "b"], class_names=THREE, positive="Present",
         challenge="murmur", names=["weighted_accuracy"], num_resamples=100,
     )  # fmt: skip
@@ -114,10 +120,10 @@ def test_what_no_resample_defines_has_a_difference_at_most():
     """One person; and one class."""
     rows = (np.eye(2), np.eye(2)[[1, 0]])
     labels = np.array([0, 1])
-    alone = paired_bootstrap(
+    alone = compared(
         labels, rows, ["a", "a"], class_names=TWO, positive="Abnormal", num_resamples=5
     )["accuracy"]
-    healthy = paired_bootstrap(
+    healthy = compared(
         np.array([0, 0]), rows, ["a", "b"], class_names=TWO, positive="Abnormal", num_resamples=5
     )["auroc"]
 

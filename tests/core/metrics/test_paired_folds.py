@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from oracles.resampling import quantile
-from pahcl_core.metrics.paired import (
-    PairedRuns,
-    paired_bootstrap_over_runs,
-    paired_bootstrap_over_seeds,
-)
+from pahcl_core.metrics.paired import PairedRuns, paired_bootstrap
 
 NAMES = {"class_names": ("no", "yes"), "positive": "yes"}
 
@@ -24,7 +20,7 @@ def test_it_is_a_loop_over_draws_of_all_persons():
     """Two folds that share one person; a fold nobody of which is drawn leaves the draw out."""
     folds = [a_fold(0, ["a", "a", "b", "c"]), a_fold(1, ["c", "d", "d"])]
 
-    found = paired_bootstrap_over_runs(
+    found = paired_bootstrap(
         folds, names=["accuracy"], confidence=0.8, num_resamples=400, seed=2, **NAMES
     )["accuracy"]
 
@@ -54,26 +50,11 @@ def test_it_is_a_loop_over_draws_of_all_persons():
     assert found.high == pytest.approx(quantile(drawn, 0.9), abs=1e-12)
 
 
-def test_on_one_test_set_it_is_the_comparison_over_seeds():
-    persons = [f"p{n}" for n in range(20)]
-    first = a_fold(3, persons)
-    second = PairedRuns(
-        labels=first.labels, probabilities=a_fold(4, persons).probabilities, persons=persons
-    )
-
-    found = paired_bootstrap_over_runs([first, second], num_resamples=50, **NAMES)
-
-    assert found == paired_bootstrap_over_seeds(
-        first.labels, [first.probabilities, second.probabilities], persons, num_resamples=50,
-        **NAMES,
-    )  # fmt: skip
-
-
 def test_what_cannot_be_paired_is_refused():
     with pytest.raises(ValueError, match="at least one pair of runs"):
-        paired_bootstrap_over_runs([], **NAMES)
+        paired_bootstrap([], **NAMES)
     with pytest.raises(ValueError, match="2 persons for 3 units"):
-        paired_bootstrap_over_runs(
+        paired_bootstrap(
             [
                 PairedRuns(
                     labels=np.array([0, 1, 1]), probabilities=(np.eye(2)[[0, 1, 1]],) * 2,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from oracles.resampling import quantile, resamples, scores_of
-from pahcl_core.metrics.paired import paired_bootstrap_over_seeds
+from pahcl_core.metrics.paired import PairedRuns, paired_bootstrap
 
 NAMES = {"class_names": ("no", "yes"), "positive": "yes"}
 
@@ -15,6 +15,12 @@ def made_up(seed, shift, num=60):
     score = rng.normal(size=num) + shift * labels
     yes = 1 / (1 + np.exp(-score))
     return labels, np.column_stack([1 - yes, yes])
+
+
+def over_seeds(labels, pairs, persons, **options):
+    """Of the same units with each seed."""
+    runs = [PairedRuns(labels=labels, probabilities=pair, persons=persons) for pair in pairs]
+    return paired_bootstrap(runs, **options, **NAMES)
 
 
 @pytest.fixture
@@ -28,8 +34,8 @@ def test_it_is_what_a_loop_over_resamples_makes_of_the_means(persons):
     pairs = [(made_up(s, 1.5)[1], made_up(s + 10, 0.5)[1]) for s in range(2)]
     metrics = ["auroc", "accuracy", "sensitivity"]
 
-    found = paired_bootstrap_over_seeds(
-        labels, pairs, persons, names=metrics, confidence=0.8, num_resamples=150, seed=11, **NAMES
+    found = over_seeds(
+        labels, pairs, persons, names=metrics, confidence=0.8, num_resamples=150, seed=11
     )
 
     drawn = resamples(persons, 150, np.random.default_rng(11))
@@ -53,14 +59,10 @@ def test_the_difference_is_the_mean_over_seeds(persons):
     pairs = [(made_up(s, 1.5)[1], made_up(s + 10, 0.5)[1]) for s in range(3)]
     labels = made_up(0, 0)[0]
 
-    whole = paired_bootstrap_over_seeds(
-        labels, pairs, persons, names=["auroc"], num_resamples=400, **NAMES
-    )["auroc"]
+    whole = over_seeds(labels, pairs, persons, names=["auroc"], num_resamples=400)["auroc"]
 
     single = [
-        paired_bootstrap_over_seeds(
-            labels, [pair], persons, names=["auroc"], num_resamples=400, **NAMES
-        )["auroc"]
+        over_seeds(labels, [pair], persons, names=["auroc"], num_resamples=400)["auroc"]
         for pair in pairs
     ]
     assert whole.difference == pytest.approx(np.mean([one.difference for one in single]))
@@ -71,9 +73,9 @@ def test_the_difference_is_the_mean_over_seeds(persons):
 def test_the_same_method_twice_is_no_better_than_itself(persons):
     labels, good = made_up(0, 1.5)
 
-    found = paired_bootstrap_over_seeds(
-        labels, [(good, good)] * 2, persons, names=["auroc"], num_resamples=100, **NAMES
-    )["auroc"]
+    found = over_seeds(labels, [(good, good)] * 2, persons, names=["auroc"], num_resamples=100)[
+        "auroc"
+    ]
 
     assert (found.difference, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
 
@@ -81,17 +83,9 @@ def test_the_same_method_twice_is_no_better_than_itself(persons):
 def test_what_is_undefined_has_a_reason(persons):
     _, good = made_up(0, 1.5)
 
-    found = paired_bootstrap_over_seeds(
+    found = over_seeds(
         np.zeros(60, dtype=np.int64), [(good, good)], persons, names=["auroc"], num_resamples=50,
-        **NAMES,
     )["auroc"]  # fmt: skip
 
     assert found.difference is None
     assert "undefined" in found.undefined
-
-
-def test_no_seed_is_refused(persons):
-    with pytest.raises(ValueError, match="at least one seed"):
-        paired_bootstrap_over_seeds(
-            np.zeros(60, dtype=np.int64), [], persons, names=["auroc"], **NAMES
-        )

@@ -23,7 +23,7 @@ from pahcl_core.evaluation.methods import By, Method, Pair, methods_of, paired
 from pahcl_core.evaluation.run_results import RunResult
 from pahcl_core.metrics.bootstrap import NUM_RESAMPLES
 from pahcl_core.metrics.classification import Scores
-from pahcl_core.metrics.paired import Comparison, PairedRuns, paired_bootstrap_over_runs
+from pahcl_core.metrics.paired import Comparison, PairedRuns, paired_bootstrap
 from pahcl_core.metrics.paired_runs import corrected_t, wilcoxon
 from pahcl_core.metrics.paired_units import delong, mcnemar
 from pahcl_core.training.scoring import challenge_of, score_answers
@@ -145,7 +145,7 @@ def compare(
     task = pairs[0].first.task
     scored = [tuple(score_answers(one, task) for one in pair.answers) for pair in pairs]
     chosen = _chosen(scored[0][0], task, names)
-    resampled = paired_bootstrap_over_runs(
+    resampled = paired_bootstrap(
         [
             PairedRuns(
                 labels=pair.answers[0].labels,

@@ -49,103 +49,6 @@ class Comparison:
     """Why there is no difference, no interval or no p."""
 
 
-def paired_bootstrap(
-    labels: Int64[np.ndarray, "units"],
-    probabilities: tuple[Float64[np.ndarray, "rows classes"], Float64[np.ndarray, "rows classes"]],
-    persons: Sequence[str],
-    *,
-    class_names: Sequence[str],
-    positive: str,
-    challenge: str = "",
-    names: Sequence[str] | None = None,
-    confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
-) -> dict[str, Comparison]:
-    """Differences of metrics between two models, both scored on the same resamples of persons.
-
-    The interval holds the middle share of the resampled differences. p is twice the share of them
-    on the far side of no difference, counting the real sample as one more, so it is never 0.
-
-    Args:
-        labels: Index of the true class of each unit.
-        probabilities: What the first model says of the units, and what the second says.
-        persons: Whose each unit is.
-        class_names: In the order of the columns.
-        positive: The class that the two-sided metrics are about.
-        challenge: One of `CHALLENGES` for its scores too.
-        names: Which metrics; None for all.
-        confidence: Share of resamples inside, above 0 and below 1.
-        num_resamples: How many.
-        seed: Of the draws.
-
-    Raises:
-        ValueError: If shapes do not fit, a name is unknown or a number is out of range.
-    """
-    return paired_bootstrap_over_seeds(
-        labels,
-        [probabilities],
-        persons,
-        class_names=class_names,
-        positive=positive,
-        challenge=challenge,
-        names=names,
-        confidence=confidence,
-        num_resamples=num_resamples,
-        seed=seed,
-    )
-
-
-def paired_bootstrap_over_seeds(
-    labels: Int64[np.ndarray, "units"],
-    pairs: Sequence[
-        tuple[Float64[np.ndarray, "rows classes"], Float64[np.ndarray, "rows classes"]]
-    ],
-    persons: Sequence[str],
-    *,
-    class_names: Sequence[str],
-    positive: str,
-    challenge: str = "",
-    names: Sequence[str] | None = None,
-    confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
-) -> dict[str, Comparison]:
-    """The same for two methods over several seeds: the means over seeds of the differences.
-
-    Two things vary then: what a method makes of another seed, and who happens to be in the
-    collection. The interval is over persons, all seeds being scored on the same resample;
-    `paired_runs` judges the other way, over seeds.
-
-    Args:
-        labels: Index of the true class of each unit.
-        pairs: For each seed, what the first method says of the units, and what the second says.
-        persons: Whose each unit is.
-        class_names: In the order of the columns.
-        positive: The class that the two-sided metrics are about.
-        challenge: One of `CHALLENGES` for its scores too.
-        names: Which metrics; None for all.
-        confidence: Share of resamples inside, above 0 and below 1.
-        num_resamples: How many.
-        seed: Of the draws.
-
-    Raises:
-        ValueError: As `paired_bootstrap`, or if there is no seed.
-    """
-    if len(pairs) == 0:
-        raise ValueError("there must be at least one seed")
-    return paired_bootstrap_over_runs(
-        [PairedRuns(labels=labels, probabilities=pair, persons=persons) for pair in pairs],
-        class_names=class_names,
-        positive=positive,
-        challenge=challenge,
-        names=names,
-        confidence=confidence,
-        num_resamples=num_resamples,
-        seed=seed,
-    )
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PairedRuns:
     """What a run of the first method and one of the second say of the units both are tested on."""
@@ -160,7 +63,7 @@ class PairedRuns:
     """Index of the class that each says of each unit; None for the most probable."""
 
 
-def paired_bootstrap_over_runs(
+def paired_bootstrap(
     pairs: Sequence[PairedRuns],
     *,
     class_names: Sequence[str],
@@ -171,13 +74,19 @@ def paired_bootstrap_over_runs(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Comparison]:
-    """The same where each pair of runs has a test set of its own: folds, or splits by the seed.
+    """Differences of metrics between two methods, both scored on the same resamples of persons.
 
-    All persons who are in any of the test sets are drawn at once; each pair is scored on those of
-    its own test set who were drawn, as often as they were.
+    Several pairs are several seeds, or folds with a test set each: the figure is the mean over
+    pairs of the differences. All persons who are in any of the test sets are drawn at once; each
+    pair is scored on those of its own test set who were drawn, as often as they were. So the
+    interval tells how much hangs on who happens to be in the collection; `paired_runs` judges by
+    what another seed makes of it.
+
+    The interval holds the middle share of the resampled differences. p is twice the share of them
+    on the far side of no difference, counting the real sample as one more, so it is never 0.
 
     Args:
-        pairs: The runs; at least one pair.
+        pairs: A run of each method; at least one pair.
         class_names: In the order of the columns.
         positive: The class that the two-sided metrics are about.
         challenge: One of `CHALLENGES` for its scores too.
@@ -187,7 +96,8 @@ def paired_bootstrap_over_runs(
         seed: Of the draws.
 
     Raises:
-        ValueError: As `paired_bootstrap`, or if there is no pair.
+        ValueError: If there is no pair, shapes do not fit, a name is unknown or a number is out of
+            range.
     """
     if len(pairs) == 0:
         raise ValueError("there must be at least one pair of runs")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pahcl_core.data.tasks import Task
-from pahcl_core.metrics.paired import Comparison, paired_bootstrap_over_seeds
+from pahcl_core.metrics.paired import Comparison, PairedRuns, paired_bootstrap
 from pahcl_core.studies.probing import Probed, Said
 
 METRIC = "auroc"
@@ -122,11 +122,12 @@ def difference(first: Mapping[int, Said], second: Mapping[int, Said], task: Task
     if not subjects:
         return Comparison(difference=None, num=0, undefined="they have no one in common")
     rows = [(a.rows(subjects), b.rows(subjects)) for a, b in pairs]
-    labels = rows[0][0][0]
-    return paired_bootstrap_over_seeds(
-        labels,
-        [(probabilities, other) for (_, probabilities), (_, other) in rows],
-        [person_of[subject] for subject in subjects],
+    persons = [person_of[subject] for subject in subjects]
+    return paired_bootstrap(
+        [
+            PairedRuns(labels=labels, probabilities=(probabilities, other), persons=persons)
+            for (labels, probabilities), (_, other) in rows
+        ],
         class_names=task.classes,
         positive=task.positive,
         names=[METRIC],
