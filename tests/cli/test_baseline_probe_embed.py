@@ -179,6 +179,20 @@ def test_embed_refuses_names_before_it_begins(cli, tmp_path, out, more, said):
     assert said in result.stderr
 
 
+def test_embed_refuses_a_label_before_anything_is_prepared(cli, model, people, tmp_path):
+    out, store = tmp_path / "all.npz", tmp_path / "outputs"
+
+    result = cli(
+        "embed", model, "--data-dir", people, "--out", out, "--map", tmp_path / "all.png",
+        "--label", "murmurs", "--output-dir", store, *ONE_CORE,
+    )  # fmt: skip
+
+    assert result.exit_code == 2
+    assert "none of the collection's, did you mean 'murmur'?; labels: murmur, outc" in result.stderr
+    assert not out.exists()
+    assert not store.exists()
+
+
 def test_folds_and_seeds_come_to_one_result(cli, people, outputs):
     """Which is listed as one run, compared with others, and checked."""
     options = (

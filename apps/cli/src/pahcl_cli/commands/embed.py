@@ -51,6 +51,7 @@ def embed(
         "model": str(model),
         "data_dir": data_dir and str(data_dir),
         "collection": collection,
+        "label": label,
         "per_cycle": per_cycle,
         "output_dir": output_dir and str(output_dir),
         "device": device,
@@ -83,19 +84,14 @@ def _refuse_names(out: Path, picture: Path | None) -> None:
 def _draw(
     embedded: "Embedded", picture: Path, projection: Projection, label: str | None, seed: int
 ) -> None:
-    from pahcl_core.errors import closest
     from pahcl_core.evaluation.embedding_map import plane_of
     from pahcl_core.plots.embedding_plot import draw_embedding
     from pahcl_core.training.embedding import LABEL
 
     known = [name.removeprefix(LABEL) for name in embedded.columns if name.startswith(LABEL)]
-    if label is not None and label not in known:
-        raise SettingError(
-            f"--label {label}: not a label of the collection{closest(label, known)}; labels: "
-            f"{', '.join(known) or 'none'}"
-        )
     label = label or next(iter(known), None)
-    values = [""] * len(embedded) if label is None else embedded.columns[LABEL + label].tolist()
+    column = None if label is None else embedded.columns.get(LABEL + label)
+    values = [""] * len(embedded) if column is None else column.tolist()
     plane = plane_of(embedded.columns["embedding"], projection, seed=seed)
     row = embedded.about["row"]
     title = f"{len(embedded)} {row}s of {embedded.about['collection']}"

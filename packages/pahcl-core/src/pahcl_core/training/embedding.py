@@ -30,7 +30,7 @@ from pahcl_core.data.cycle_set import CycleSet, with_windows
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.readers import CollectionName, reader_of
 from pahcl_core.data.store import prepare
-from pahcl_core.errors import SettingError
+from pahcl_core.errors import SettingError, closest
 from pahcl_core.metrics.aggregation import mean_by
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.training.checkpoint import Checkpoint, encoder_from, load_checkpoint
@@ -58,6 +58,9 @@ class EmbedConfig:
 
     collection: CollectionName = "circor"
     """Which one it is."""
+
+    label: str | None = None
+    """One that the collection must have; None where none is asked for."""
 
     per_cycle: bool = False
     """A row for each cycle; else for each recording, the mean of its cycles."""
@@ -102,7 +105,7 @@ def embed(config: EmbedConfig, *, progress: Progress = lambda items, total: item
 
     Raises:
         DataError: If the model or the data cannot be used.
-        SettingError: If the device cannot be used.
+        SettingError: If the device cannot be used, or the collection has no such label.
     """
     checkpoint = load_checkpoint(config.model)
     device = resolve_device(config.device)
@@ -110,6 +113,11 @@ def embed(config: EmbedConfig, *, progress: Progress = lambda items, total: item
     collection = reader_of(config.collection).read(
         config.data_dir, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
+    if config.label is not None and config.label not in (known := _labels(collection)):
+        raise SettingError(
+            f"label {config.label!r}: none of the collection's{closest(config.label, known)}; "
+            f"labels: {', '.join(known) or 'none'}"
+        )
     cycles, found, _ = prepare(
         collection,
         checkpoint.signal,
@@ -123,6 +131,11 @@ def embed(config: EmbedConfig, *, progress: Progress = lambda items, total: item
     rows = embed_cycles(encoder, source, np.arange(len(cycles)))
     columns = (_by_cycle if config.per_cycle else _by_recording)(rows, cycles, collection)
     return Embedded(columns=columns, about=_about(config, checkpoint, collection))
+
+
+def _labels(collection: Collection) -> list[str]:
+    names = {name for one in collection.recordings for name in one.labels}
+    return sorted(names.union(*(one.labels for one in collection.subjects)))
 
 
 def embed_cycles(
