@@ -7,7 +7,9 @@ import difflib
 import errno
 from collections.abc import Iterable
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the operating system says of a full disk."""
+
 _NO_LEAVE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
@@ -53,7 +55,7 @@ def disk_trouble(error: OSError, *, then: str) -> str | None:
     Returns:
         In words, to follow the name of what could not be written; None for any other error.
     """
-    if error.errno in _NO_ROOM:
+    if error.errno in NO_ROOM:
         return f"{error.strerror}: make room, and {then}"
     if error.errno in _NO_LEAVE:
         return f"{error.strerror}: see to that, and {then}"

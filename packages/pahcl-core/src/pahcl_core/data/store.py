@@ -8,7 +8,6 @@ collection appears under its name when it is complete, in one step; whoever is i
 the recordings prepared so far among the parts. Several processes may prepare at once.
 """
 
-import errno
 import os
 import random
 import re
@@ -31,7 +30,7 @@ from pahcl_core.data.preparation import Progress, SignalConfig, prepare_recordin
 from pahcl_core.data.store_key import recording_key, recording_stamp, settings_key
 from pahcl_core.data.store_merge import Entry, Prepared, collection_key, merge, open_collection
 from pahcl_core.data.store_parts import Parts
-from pahcl_core.errors import DataError, SettingError
+from pahcl_core.errors import NO_ROOM, DataError, SettingError
 
 _READERS = 8  # threads that read files to hash them: they wait for the disk, not for a core
 _READ_AT_ONCE = 16  # recordings by one of them, since to hand one over takes time, too
@@ -282,7 +281,7 @@ def _explained(store: Path) -> Iterator[None]:
         error.add_note("run the same again")
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_ROOM:
             raise DataError(
                 f"{store}: {error.strerror}; what is prepared so far is kept: make room, and run "
                 "the same again"
