@@ -122,7 +122,7 @@ def test_over_folds_the_t_test_is_corrected_by_the_persons(make):
     found = compare(*both, names=["accuracy"], num_resamples=100)
 
     def score(run):
-        test = run.splits["test"]
+        test = run.parts[""]["test"]
         return accuracy_score(test.labels, test.probabilities.argmax(axis=1))
 
     apart = np.array([score(a) - score(b) for a, b in zip(both[0].runs, both[1].runs, strict=True)])

@@ -104,10 +104,10 @@ def test_units_are_put_side_by_side(make):
 
     pair = paired(*two_methods([one], [other]))[0][0]
 
-    first, second = pair.answers
+    first, second = pair.answers[""]
     assert first.ids == second.ids == tuple(f"u{n}" for n in range(6, 20))
-    assert np.array_equal(first.probabilities, one.splits["test"].probabilities[6:])
-    assert np.array_equal(second.probabilities, other.splits["test"].probabilities[:14])
+    assert np.array_equal(first.probabilities, one.parts[""]["test"].probabilities[6:])
+    assert np.array_equal(second.probabilities, other.parts[""]["test"].probabilities[:14])
     assert pair.num_other == (6, 6)
 
 

@@ -26,12 +26,12 @@ def test_what_was_written_is_read_to_the_bit(run):
 
     result = read_result(run)
 
-    assert list(result.splits) == ["train", "test"]
-    test = result.splits["test"]
+    assert list(result.parts[""]) == ["train", "test"]
+    test = result.parts[""]["test"]
     assert np.array_equal(test.probabilities, rows)
     assert [TASK.classes[label] for label in test.labels] == labels
     assert test.ids[:2] == test.persons[:2] == ("u0", "u1")
-    assert result.splits["train"].persons == ("t0", "t1")
+    assert result.parts[""]["train"].persons == ("t0", "t1")
 
 
 def test_extra_columns_are_attributes_where_the_collection_has_them(run):

@@ -2,14 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.evaluation.comparison import compared
 from pahcl_core.evaluation.run_results import read_results
 from pahcl_core.evaluation.wording import number_text, p_text, signed_text
 from pahcl_core.report.comparing import _short, write_comparison
-from support.made_up_runs import made_up_answers, write_run
+from support.made_up_runs import made_up_answers, write_run, write_run_of_labels
 from support.pages import Page
 
 
@@ -85,7 +87,7 @@ def test_runs_that_cannot_be_compared_stand_side_by_side_all_the_same(runs, tmp_
     page = Page(write_comparison([runs[0], other], to=tmp_path / "c.html"))
 
     assert any("they cannot be compared" in one for one in page.texts)
-    assert "the runs are not of one task of one label" in page.texts
+    assert "the runs are not of one task" in page.texts
     assert "<b>other" in page.texts
     assert not page.all("b")
 
@@ -131,3 +133,27 @@ def test_a_page_of_ours_is_replaced(runs, page, tmp_path):
         assert "0.125" in Page(write_comparison(runs, to=to)).texts
     finally:
         metrics.write_text(before)
+
+
+def test_of_several_labels_each_has_its_differences_and_its_curves(tmp_path):
+    task = Task(name="sounds", labels=("murmur", "late"), classes=("no", "yes"), positive="yes")
+    directories = []
+    for name, seed in (("one", 0), ("other", 1)):
+        rng = np.random.default_rng(seed)
+        told = {
+            label: {f"u{n}": (("no", "yes")[n % 2], float(rng.random())) for n in range(num)}
+            for label, num in (("murmur", 24), ("late", 12))
+        }
+        directories.append(
+            write_run_of_labels(tmp_path / name, task=task, told=told, config={"lr": seed})
+        )
+
+    page = Page(write_comparison(directories, to=tmp_path / "c.html"))
+
+    (found,) = compared([one for run in directories for one in read_results(run)], "settings")
+    for label, title in (("murmur", "AUROC, murmur"), ("late", "AUROC, late")):
+        test = found.metrics[f"auroc_{label}"].tests["bootstrap"]
+        row = page.texts.index(title, page.texts.index("other tests, p"))
+        assert page.texts[row + 1] == signed_text(test.difference)
+        assert f"ROC of the test, {label}" in page.texts
+    assert len(page.all("polyline")) == 4

@@ -22,7 +22,7 @@ def finished_run(directory, *, task="circor_outcome", num=60, seed=1, **options)
     labels, probabilities = made_up_answers(task, num, seed=seed)
     write_run(directory, task=task, labels=labels, probabilities=probabilities, **options)
     found = read_result(directory)
-    answers = found.splits["test"]
+    answers = found.parts[""]["test"]
     metrics = json.loads((directory / "final_metrics.json").read_text())
     scores = score_answers(answers, found.task)
     metrics |= {f"test_{name}": value for name, value in scores.values.items()}

@@ -119,7 +119,7 @@ def test_the_result_is_read_back_and_follows_from_its_file_to_the_bit(finished, 
 
     assert [one.run.seed for one in results] == [5, 6]
     assert results[0].run.kind == "baseline"
-    assert len(results[0].splits["test"]) == 24
+    assert len(results[0].parts[""]["test"]) == 24
     found = recomputed(*results)
     assert found.differing == {}
     assert found.num_equal > 10
@@ -154,6 +154,7 @@ def test_two_sets_are_compared_person_by_person_seed_by_seed(finished, base, pla
     found = compare(*methods, names=["auroc"], num_resamples=50)
 
     assert [len(method.runs) for method in methods] == [2, 2]
+    assert [method.name for method in methods] == [plan.base.name, other.base.name]
     assert len(found.pairs) == 2
     assert found.num_persons == len({row["person_id"] for row in rows_of(
         plan.directory / "predictions.csv")})  # fmt: skip

@@ -48,7 +48,7 @@ def test_what_is_said_of_certainty_is_that_of_the_predictions(run):
     """All of it but the locations, which come from single cycles."""
     result = read_result(run.directory)
 
-    again = json.loads(json.dumps(assess(result.splits, result.task)))
+    again = json.loads(json.dumps(assess(result.parts[""], result.task)))
 
     written = json.loads((run.directory / "final_metrics.json").read_text())
     locations = written["subgroups"].pop("location")
@@ -84,7 +84,7 @@ def test_a_location_is_scored_by_its_own_cycles(run):
     """Sensitivity and accuracy at each location, from the file of single cycles."""
     with (run.directory / "instances.csv").open() as file:
         cycles = list(csv.DictReader(file))
-    test = read_result(run.directory).splits["test"]
+    test = read_result(run.directory).parts[""]["test"]
     locations = run.metrics["subgroups"]["location"]
     assert {row["location"] for row in cycles} == set(locations)
     for place, group in locations.items():

@@ -1,53 +1,35 @@
 """Is one way of training better than another? By person, and over runs.
 
 For every metric the size of the difference comes first, first method minus second, with its
-interval, and p after. Two things vary, and each has its test:
-
-- who happens to be in the collection: the paired bootstrap over persons, for every metric; with a
-  single pair of runs also DeLong's test for the area of the positive class and McNemar's for
-  accuracy, which take units to be independent;
-- what a method makes of another seed and other training persons: over pairs of runs, Wilcoxon's
-  test, and where test sets differ the corrected resampled t-test (`metrics.paired_runs`).
+interval, and p after; see `label_comparison`. Of several labels each is compared by itself, on
+those who have it, and its metrics end with its name.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from jaxtyping import Float64
 
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import SettingError, closest
-from pahcl_core.evaluation.methods import By, Method, Pair, methods_of, paired
+from pahcl_core.evaluation.label_comparison import (
+    MetricComparison,
+    compare_label,
+    not_compared,
+)
+from pahcl_core.evaluation.methods import (
+    LEAST_PERSONS,
+    By,
+    Method,
+    Pair,
+    methods_of,
+    paired,
+)
 from pahcl_core.evaluation.run_results import RunResult
 from pahcl_core.metrics.bootstrap import NUM_RESAMPLES
-from pahcl_core.metrics.classification import Scores
-from pahcl_core.metrics.paired import Comparison, PairedRuns, paired_bootstrap
-from pahcl_core.metrics.paired_runs import corrected_t, wilcoxon
-from pahcl_core.metrics.paired_units import delong, mcnemar
-from pahcl_core.training.scoring import challenge_of, score_answers
+from pahcl_core.training.scoring import of_label, score_answers
 
 _ALWAYS = ("auroc", "f1_macro", "balanced_accuracy", "sensitivity", "specificity", "accuracy")
 _OFFICIAL = ("auroc_present_absent", "weighted_accuracy", "cost", "macc", "youden")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MetricComparison:
-    """Two methods by one metric."""
-
-    first: float | None
-    second: float | None
-    """Means over the pairs of runs, on the persons whom both are tested on."""
-
-    tests: Mapping[str, Comparison]
-    """`bootstrap` first; then those that there are of `delong`, `mcnemar`, `wilcoxon` and
-    `corrected_t`."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        tests = {name: asdict(test) for name, test in self.tests.items()}
-        return {"first": self.first, "second": self.second, **tests}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,12 +48,12 @@ class MethodComparison:
     @property
     def num_persons(self) -> int:
         """In both test sets of any pair."""
-        return len({person for pair in self.pairs for person in pair.answers[0].persons})
+        return len({person for pair in self.pairs for person in pair.persons})
 
     @property
     def one_test_set(self) -> bool:
         """Whether all pairs are tested on the same units."""
-        return len({frozenset(pair.answers[0].ids) for pair in self.pairs}) == 1
+        return len({pair.units for pair in self.pairs}) == 1
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -86,8 +68,8 @@ class MethodComparison:
                 {
                     "first": str(pair.first.run.directory),
                     "second": str(pair.second.run.directory),
-                    "n_units": len(pair.answers[0]),
-                    "n_persons": len(set(pair.answers[0].persons)),
+                    "n_units": len(pair.units),
+                    "n_persons": len(pair.persons),
                     "n_persons_only_in_first": pair.num_other[0],
                     "n_persons_only_in_second": pair.num_other[1],
                 }
@@ -133,7 +115,8 @@ def compare(
     Args:
         first: Of whose metrics those of the second are taken away.
         second: The other.
-        names: Which metrics; None for the usual ones of the task.
+        names: Which metrics; None for the usual ones of the task. Of several labels, of each, or
+            with its name of one.
         num_resamples: Of persons.
         seed: Of the draws.
 
@@ -143,33 +126,25 @@ def compare(
     """
     pairs, num_unpaired = paired(first, second)
     task = pairs[0].first.task
-    scored = [tuple(score_answers(one, task) for one in pair.answers) for pair in pairs]
-    chosen = _chosen(scored[0][0], task, names)
-    resampled = paired_bootstrap(
-        [
-            PairedRuns(
-                labels=pair.answers[0].labels,
-                probabilities=(pair.answers[0].probabilities, pair.answers[1].probabilities),
-                persons=pair.answers[0].persons,
-                predicted=(pair.answers[0].predicted, pair.answers[1].predicted),
+    metrics: dict[str, MetricComparison] = {}
+    for label, chosen in _chosen(pairs[0], task, names).items():
+        own = [pair.answers[label] for pair in pairs if label in pair.answers]
+        few = min((len(set(one.persons)) for one, _ in own), default=0)
+        if len(own) < len(pairs) or few < LEAST_PERSONS:
+            num = few if len(own) == len(pairs) else 0
+            reason = f"{num} test persons in common have it, fewer than {LEAST_PERSONS}"
+            found = not_compared(chosen, num=num, reason=reason)
+        else:
+            trained = [pair.first.parts[label].get("train") for pair in pairs]
+            found = compare_label(
+                own,
+                task.parts[label],
+                chosen,
+                num_trained=[len(set(one.persons)) for one in trained if one is not None],
+                num_resamples=num_resamples,
+                seed=seed,
             )
-            for pair in pairs
-        ],
-        class_names=task.classes,
-        positive=task.positive,
-        challenge=challenge_of(task),
-        names=chosen,
-        num_resamples=num_resamples,
-        seed=seed,
-    )
-    metrics = {}
-    for name in chosen:
-        values = np.array([[_value(scores, name) for scores in pair] for pair in scored])
-        tests = {"bootstrap": _with_reason(resampled[name], scored, name)}
-        tests |= _of_units(pairs, task, name) | _over_runs(pairs, values)
-        metrics[name] = MetricComparison(
-            first=_mean(values[:, 0]), second=_mean(values[:, 1]), tests=tests
-        )
+        metrics |= {of_label(name, label): one for name, one in found.items()}
     return MethodComparison(
         task=task,
         first=first,
@@ -180,73 +155,26 @@ def compare(
     )
 
 
-def _chosen(scores: Scores, task: Task, names: Sequence[str] | None) -> list[str]:
+def _chosen(pair: Pair, task: Task, names: Sequence[str] | None) -> dict[str, list[str]]:
+    """By label, the metrics that are asked for."""
+    label, (answers, _) = next(iter(pair.answers.items()))  # all labels have the same metrics
+    scores = score_answers(answers, task.parts[label])
     known = [name for name in (*scores.values, *scores.undefined) if name != "loss"]
     if names is None:
         several = [f"auroc_{task.positive}"] if len(task.classes) > 2 else []
-        return [name for name in (*_ALWAYS, *several, *_OFFICIAL) if name in known]
-    for name in names:
-        if name not in known:
-            near = closest(name, known) or f"; there are {', '.join(known)}"
-            raise SettingError(f"no metric named {name!r}{near}")
-    return list(dict.fromkeys(names))
-
-
-def _value(scores: Scores, name: str) -> float:
-    return scores.values.get(name, float("nan"))
-
-
-def _mean(values: Float64[np.ndarray, "runs"]) -> float | None:
-    """None where one of them is undefined: a mean over other runs is not to be compared."""
-    return None if np.isnan(values).any() else float(values.mean())
-
-
-def _with_reason(found: Comparison, scored: Sequence[tuple[Scores, ...]], name: str) -> Comparison:
-    """With the first reason that a run has, where the metric is undefined for one."""
-    if found.difference is not None:
-        return found
-    reasons = [one.undefined[name] for pair in scored for one in pair if name in one.undefined]
-    return Comparison(
-        difference=None,
-        num=found.num,
-        num_left_out=found.num_left_out,
-        undefined=reasons[0] if reasons else found.undefined,
-    )
-
-
-def _of_units(pairs: Sequence[Pair], task: Task, name: str) -> dict[str, Comparison]:
-    """The tests of a single pair of runs."""
-    if len(pairs) > 1:
-        return {}
-    first, second = pairs[0].answers
-    positive = task.class_index(task.positive)
-    area = "auroc" if len(task.classes) == 2 else f"auroc_{task.positive}"
-    if name == area:
-        columns = (one.probabilities[:, positive] for one in (first, second))
-        return {"delong": delong(first.labels == positive, *columns)}
-    if name == "accuracy":
-        right = (one.predicted == one.labels for one in (first, second))
-        return {"mcnemar": mcnemar(*right)}
-    return {}
-
-
-def _over_runs(
-    pairs: Sequence[Pair], values: Float64[np.ndarray, "runs two"]
-) -> dict[str, Comparison]:
-    """The tests over several pairs of runs."""
-    if len(pairs) < 2:
-        return {}
-    first, second = values[:, 0], values[:, 1]
-    found = {"wilcoxon": wilcoxon(first, second)}
-    if len({frozenset(pair.answers[0].ids) for pair in pairs}) > 1:
-        trained = [len(set(pair.first.splits["train"].persons)) for pair in pairs
-                   if "train" in pair.first.splits]  # fmt: skip
-        tested = [len(set(pair.answers[0].persons)) for pair in pairs]
-        if trained:
-            found["corrected_t"] = corrected_t(
-                first,
-                second,
-                num_train=round(float(np.mean(trained))),
-                num_test=round(float(np.mean(tested))),
-            )
-    return found
+        usual = [name for name in (*_ALWAYS, *several, *_OFFICIAL) if name in known]
+        return dict.fromkeys(task.parts, usual)
+    of_one = {of_label(name, label): (name, label) for label in task.parts for name in known}
+    chosen: dict[str, list[str]] = {label: [] for label in task.parts}
+    for asked in dict.fromkeys(names):
+        if asked in known:
+            for own in chosen.values():
+                own.append(asked)
+        elif asked in of_one:
+            name, label = of_one[asked]
+            chosen[label].append(name)
+        else:
+            every = list(dict.fromkeys((*known, *of_one)))
+            near = closest(asked, every) or f"; there are {', '.join(every)}"
+            raise SettingError(f"no metric named {asked!r}{near}")
+    return {label: list(dict.fromkeys(own)) for label, own in chosen.items()}

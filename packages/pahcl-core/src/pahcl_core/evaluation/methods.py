@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pahcl_core.errors import DataError, SettingError
-from pahcl_core.evaluation.run_results import RunResult
+from pahcl_core.evaluation.run_results import RunResult, of_split, persons_of, units_of
 from pahcl_core.evaluation.runs import RunSummary
 from pahcl_core.training.scoring import Answers
 
@@ -38,17 +38,32 @@ class Method:
     runs: tuple[RunResult, ...]
 
 
+Both = tuple[Answers, Answers]
+"""What two runs say of the same units, in the same order."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
     """A run of one method beside one of another, on the units that both are tested on."""
 
     first: RunResult
     second: RunResult
-    answers: tuple[Answers, Answers]
-    """Row-aligned."""
+    answers: Mapping[str, Both]
+    """By label, which is empty where there is one; one that nobody in both tests has is not there.
+    """
 
     num_other: tuple[int, int]
     """Persons in one of the two test sets alone, who are left out."""
+
+    @property
+    def units(self) -> frozenset[str]:
+        """Whoever both are tested on, whichever label they have."""
+        return units_of({label: one for label, (one, _) in self.answers.items()})
+
+    @property
+    def persons(self) -> frozenset[str]:
+        """Who they are."""
+        return persons_of({label: one for label, (one, _) in self.answers.items()})
 
 
 def methods_of(results: Sequence[RunResult], by: By) -> list[Method]:
@@ -100,7 +115,7 @@ def _settings_of(run: RunSummary) -> str:
 def _common_name(runs: Sequence[RunResult]) -> str:
     """What the names of runs begin with, without what announces a number."""
     names = [result.run.name for result in runs]
-    if len(names) == 1:
+    if len(set(names)) == 1:  # of all seeds, where they are put together
         return names[0]
     begin = os.path.commonprefix(names)  # noqa: RUF071  of letters, not of folders
     return re.sub(r"[_.-]*(seed|fold|run|s|f)?[_.=-]*\d*$", "", begin) or names[0]
@@ -139,41 +154,69 @@ def _same_seed(one: RunResult, other: RunResult) -> bool:
 
 
 def _same_test(one: RunResult, other: RunResult) -> bool:
-    return _same_seed(one, other) and set(_test(one).ids) == set(_test(other).ids)
+    return _same_seed(one, other) and units_of(_test(one)) == units_of(_test(other))
 
 
-def _test(result: RunResult) -> Answers:
-    if "test" not in result.splits:
+def _test(result: RunResult) -> dict[str, Answers]:
+    """By label."""
+    found = of_split(result.parts, "test")
+    if not found:
         raise DataError(f"{result.run.directory}: nobody is in its test set")
-    return result.splits["test"]
+    return found
 
 
 def _pair(first: RunResult, second: RunResult) -> Pair:
-    if first.task.name != second.task.name:
-        raise DataError(
-            f"{first.run.directory} is of {first.task.name}, {second.run.directory} of "
-            f"{second.task.name}: they cannot be compared"
-        )
+    _refuse_other_tasks(first, second)
     one, other = _test(first), _test(second)
-    place = {unit: number for number, unit in enumerate(other.ids)}
-    rows = [number for number, unit in enumerate(one.ids) if unit in place]
-    partners = [place[one.ids[number]] for number in rows]
-    answers = _rows(one, rows), _rows(other, partners)
-    for unit, mine, theirs in zip(answers[0].ids, *(a.labels for a in answers), strict=True):
-        if mine != theirs:
-            raise DataError(
-                f"{first.run.directory} and {second.run.directory} do not agree on the class of "
-                f"{unit!r}: they are not of the same data"
-            )
-    shared = set(answers[0].persons)
-    if len(shared) < LEAST_PERSONS:
+    answers = {
+        label: both
+        for label in first.task.parts
+        if label in one and label in other
+        if len((both := _side_by_side(one[label], other[label]))[0])
+    }
+    for label, both in answers.items():
+        _refuse_other_classes(first, second, label, both)
+    most = max((len(set(mine.persons)) for mine, _ in answers.values()), default=0)
+    if most < LEAST_PERSONS:
         raise DataError(
-            f"{first.run.directory} and {second.run.directory} have {len(shared)} test persons in "
+            f"{first.run.directory} and {second.run.directory} have {most} test persons in "
             f"common, fewer than {LEAST_PERSONS}: train one on the other's split, with "
             f"--set split.file=…/splits.json"
         )
-    num_other = (len(set(one.persons) - shared), len(set(other.persons) - shared))
+    shared = persons_of({label: mine for label, (mine, _) in answers.items()})
+    num_other = (len(persons_of(one) - shared), len(persons_of(other) - shared))
     return Pair(first=first, second=second, answers=answers, num_other=num_other)
+
+
+def _refuse_other_tasks(first: RunResult, second: RunResult) -> None:
+    one, other = first.task, second.task
+    if set(one.labels) != set(other.labels):
+        told = [", ".join(task.labels or (task.label,)) for task in (one, other)]
+        raise DataError(
+            f"{first.run.directory} tells {told[0]}; {second.run.directory} tells {told[1]}: runs "
+            "can be compared that tell the same labels; train both with one task file"
+        )
+    if one.name != other.name:
+        raise DataError(
+            f"{first.run.directory} is of {one.name}, {second.run.directory} of "
+            f"{other.name}: they cannot be compared"
+        )
+
+
+def _side_by_side(one: Answers, other: Answers) -> Both:
+    place = {unit: number for number, unit in enumerate(other.ids)}
+    rows = [number for number, unit in enumerate(one.ids) if unit in place]
+    return _rows(one, rows), _rows(other, [place[one.ids[number]] for number in rows])
+
+
+def _refuse_other_classes(first: RunResult, second: RunResult, label: str, both: Both) -> None:
+    for unit, mine, theirs in zip(both[0].ids, *(one.labels for one in both), strict=True):
+        if mine != theirs:
+            of = f"the {label}" if label else "the class"
+            raise DataError(
+                f"{first.run.directory} and {second.run.directory} do not agree on {of} of "
+                f"{unit!r}: they are not of the same data"
+            )
 
 
 def _rows(answers: Answers, rows: Sequence[int]) -> Answers:

@@ -38,20 +38,6 @@ class RunResult:
     parts: ByLabel
     """A split without a unit is not there."""
 
-    @property
-    def splits(self) -> Mapping[str, Answers]:
-        """Those of a task of one label.
-
-        Raises:
-            DataError: If it has several.
-        """
-        if self.task.labels:
-            raise DataError(
-                f"{self.run.directory}: tells several labels, {', '.join(self.task.labels)}; only "
-                "runs of one label can be compared and put together so far"
-            )
-        return self.parts[""]
-
 
 def read_results(directory: Path) -> tuple[RunResult, ...]:
     """What a fine-tuning said of whom; of one over folds and seeds, what each seed said of all.
@@ -139,6 +125,16 @@ def _known(counts: Any, label: str) -> int:  # noqa: ANN401  a number, or by lab
 def of_split(parts: ByLabel, split: str) -> dict[str, Answers]:
     """What was said in a split, by label; one that nobody has there is left out."""
     return {label: splits[split] for label, splits in parts.items() if split in splits}
+
+
+def units_of(answers: Mapping[str, Answers]) -> frozenset[str]:
+    """Whoever something was said of, whatever label it is about."""
+    return frozenset(unit for one in answers.values() for unit in one.ids)
+
+
+def persons_of(answers: Mapping[str, Answers]) -> frozenset[str]:
+    """Who they are."""
+    return frozenset(person for one in answers.values() for person in one.persons)
 
 
 def read_parts(path: Path, task: Task, *, seed: int | None = None) -> ByLabel:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pahcl_core.data.tasks import Task
 from pahcl_core.errors import SettingError
 from pahcl_core.evaluation.methods import By
 from pahcl_core.evaluation.runs import PRETRAIN
@@ -146,35 +147,39 @@ def _short(names: Iterable[str]) -> list[str]:
 
 def _rocs(named: Named) -> Section:
     title = "ROC of the test"
-    tasks = {one.task.name: one.task for one in named.values() if one.task is not None}
-    if len(tasks) != 1 or any(task.labels for task in tasks.values()):
-        why = "the runs are not of one task of one label"
-        return absent("roc", title, why)
-    positive = next(iter(tasks.values())).positive
+    tasks = {(one.task.name, one.task.labels): one.task for one in named.values() if one.task}
+    if len(tasks) != 1:
+        return absent("roc", title, "the runs are not of one task")
+    figures = [_roc(named, label, part) for label, part in next(iter(tasks.values())).parts.items()]
+    found = [one for one in figures if one is not None]
+    if not found:
+        return absent("roc", title, "everybody in the test is of one class")
+    return Section(name="roc", title=title, blocks=[Figures(figures=found)])
+
+
+def _roc(named: Named, label: str, task: Task) -> Figure | None:
+    """Of one label; None where nobody or everybody has it."""
+    index = task.class_index(task.positive)
     series = []
     for name, one in named.items():
-        task = one.task
-        if task is None or "test" not in one.results[0].splits:
+        answers = one.results[0].parts[label].get("test") if one.results else None
+        if answers is None:
             continue
-        answers = one.results[0].splits["test"]
-        index = task.class_index(task.positive)
         curve = roc_curve(answers.labels == index, answers.probabilities[:, index])
         if curve is not None:
             seed = f", seed {one.results[0].run.seed}" if len(one.results) > 1 else ""
-            label = f"{name}{seed}"
             points = {"x": curve.x.tolist(), "y": curve.y.tolist()}
-            series.append(Series(name=label, shown_as="line", **points))
+            series.append(Series(name=f"{name}{seed}", shown_as="line", **points))
     if not series:
-        return absent("roc", title, "everybody in the test is of one class")
-    figure = Figure(
-        title=title,
-        description=f"{positive} against all others. The dashed diagonal is chance.",
+        return None
+    return Figure(
+        title=f"ROC of the test, {label}" if label else "ROC of the test",
+        description=f"{task.positive} against all others. The dashed diagonal is chance.",
         drawing=share_chart(
             series, x_label="1 − specificity", y_label="sensitivity", diagonal=True
         ),
         legend=[one.name for one in series],
     )
-    return Section(name="roc", title=title, blocks=[Figures(figures=[figure])])
 
 
 def _learning(named: Named) -> Section:

@@ -92,6 +92,6 @@ def _remarks(found: MethodComparison) -> Iterator[str]:
         if any(pair.num_other):
             yield (
                 f"{pair.first.run.name} and {pair.second.run.name} are compared on the "
-                f"{len(set(pair.answers[0].persons))} test persons they share; "
+                f"{len(pair.persons)} test persons they share; "
                 f"{pair.num_other[0]} and {pair.num_other[1]} are in one alone."
             )

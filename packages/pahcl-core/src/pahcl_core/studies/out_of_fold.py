@@ -24,8 +24,10 @@ from pahcl_core.evaluation.run_results import (
     SEEDS,
     RunResult,
     of_split,
+    persons_of,
     read_parts,
     read_result,
+    units_of,
 )
 from pahcl_core.metrics.bootstrap import NUM_RESAMPLES, Interval
 from pahcl_core.metrics.bootstrap_runs import ScoredRun, bootstrap_over_runs
@@ -75,8 +77,7 @@ def _refuse_repeated(plan: FoldPlan[Any], results: Mapping[str, RunResult]) -> N
     """Nobody is tested on twice, so that the folds are those of one deal."""
     seen: dict[tuple[int, str], str] = {}
     for run in plan.runs:
-        tested = of_split(results[run.name].parts, "test").values()
-        for person in {person for one in tested for person in one.persons}:
+        for person in persons_of(of_split(results[run.name].parts, "test")):
             other = seen.setdefault((run.config.seed, person), run.name)
             if other != run.name:
                 raise DataError(
@@ -140,7 +141,7 @@ def _account(
 
 def _counts(answers: Mapping[str, Answers], task: Task) -> dict[str, Any]:
     """How many units there are, whichever label they have, and how many of each class."""
-    num = len({unit for one in answers.values() for unit in one.ids})
+    num = len(units_of(answers))
     none = np.zeros(0, dtype=np.int64)
     known = {label: answers[label].labels if label in answers else none for label in task.parts}
     return {"n": num, "n_by_class": counts_by_class(known, num, task)}
