@@ -152,6 +152,31 @@ def test_several_labels(cli, clinic, run, tmp_path, pooling):
     assert "about extra" in checked.stdout
     with (directory / "instances.csv").open() as file:
         assert {"p_murmur", "p_extra"} < set(next(csv.reader(file)))
+    assert_answers_follow(cli, clinic, directory, rows, metrics)
+
+
+def assert_answers_follow(cli, clinic, directory, rows, metrics):
+    """The model says of files what the run said, at each label's own point and temperature."""
+    subject = next(row["subject_id"] for row in rows if row["split"] == "test")
+    files = sorted((clinic / "data" / "recordings").glob(f"{subject}_*.wav"))
+    asked = cli(
+        "predict", directory, *files, "--patient", subject, "--any-quality", "--json",
+        "--plot", "--output-dir", directory / "pictures",
+    )  # fmt: skip
+    assert asked.exit_code == 0, asked.output
+    (answer,) = json.loads(asked.stdout)["answers"]
+    assert len(list((directory / "pictures").iterdir())) == len(files)
+    own = {row["about"]: row for row in rows if row["subject_id"] == subject}
+    for label, row in own.items():
+        told = answer["labels"][label]
+        p, temperature = float(row["p_yes"]), metrics["labels"][label]["calibration"]["temperature"]
+        assert told["said"] == row["prediction"]
+        assert told["probabilities"]["yes"] == pytest.approx(p, abs=1e-5)
+        if temperature is None:
+            assert told["calibrated"] is None
+        else:
+            odds = (p / (1 - p)) ** (1 / temperature)
+            assert told["calibrated"]["yes"] == pytest.approx(odds / (1 + odds), abs=1e-4)
 
 
 def test_several_labels_over_folds(cli, clinic, run, tmp_path):

@@ -4,29 +4,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from scipy.io import wavfile
 
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.cycle_set import with_windows
-from pahcl_core.data.preparation import SignalConfig, prepare_recordings
+from pahcl_core.data.preparation import prepare_recordings
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
-from pahcl_core.data.tasks import TASKS, Task
+from pahcl_core.data.tasks import TASKS
 from pahcl_core.data.unstored import cycle_set_of
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.evaluation.answering import answers
 from pahcl_core.evaluation.recordings_given import given_recordings
-from pahcl_core.models.encoder import Encoder, EncoderConfig
+from pahcl_core.models.encoder import Encoder
 from pahcl_core.training.checkpoint import Checkpoint, save_checkpoint
 from pahcl_core.training.evaluation import predict
-from pahcl_core.training.trained_model import heads_of, trained_model, with_heads
+from pahcl_core.training.trained_model import trained_model, with_heads
 from pahcl_core.training.windows import WindowSource
 from support.prepared import prepare
+from support.random_models import CPU, ENCODER, SIGNAL, random_model
 
 MURMUR = TASKS["circor_murmur"]
-ENCODER = EncoderConfig(width=16, num_blocks=1, state_size=4, window_s=1.024)
-SIGNAL = SignalConfig(sample_rate=1000, high_hz=400.0)
-CPU = torch.device("cpu")
 RATE = 4000
 
 
@@ -40,23 +37,9 @@ def collection(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model_of(tmp_path_factory):
-    """A model with random weights that differ a lot, so that an answer depends on every cycle."""
-
     def make(pooling="attention", task=MURMUR, **changes):
-        torch.manual_seed(1)
-        encoder = Encoder(ENCODER, sample_rate=SIGNAL.sample_rate)
-        heads = heads_of(ENCODER, task, pooling)
-        with torch.no_grad():
-            for parameter in heads.parameters():
-                parameter.mul_(8.0)
         path = tmp_path_factory.mktemp("model") / "model.pt"
-        checkpoint = Checkpoint(
-            kind="finetune", encoder_config=ENCODER, encoder=encoder.state_dict(), signal=SIGNAL,
-            heads={name: head.state_dict() for name, head in heads.items()}, epoch=1, step=1,
-            task=task, pooling=pooling, **changes,
-        )  # fmt: skip
-        save_checkpoint(path, checkpoint)
-        return trained_model(path, CPU), encoder, heads
+        return random_model(path, task, pooling=pooling, **changes)
 
     return make
 
@@ -94,8 +77,9 @@ def test_what_is_said_of_files_is_what_a_run_says(collection, model_of, pooling)
     assert set(said) == {one.subject_id for one in run.predictions.subjects}
     for subject, row in zip(run.predictions.subjects, run.predictions.probabilities, strict=True):
         answer = said[subject.subject_id]
-        assert list(answer.probabilities.values()) == pytest.approx(row.tolist(), abs=1e-6)
-        assert answer.said == MURMUR.classes[row.argmax()]
+        verdict = answer.verdicts[""]
+        assert list(verdict.probabilities.values()) == pytest.approx(row.tolist(), abs=1e-6)
+        assert verdict.said == MURMUR.classes[row.argmax()]
         for heard in answer.recordings:
             expected = [weight for (path, _), weight in weights.items() if path == heard.path]
             assert heard.weights.tolist() == pytest.approx(expected, abs=1e-6)
@@ -136,19 +120,22 @@ def test_a_probability_is_calibrated_and_said_as_validation_wants_it(collection,
 
     (answer,) = answers(model, given, any_quality=True)
 
-    roots = {name: p**0.5 for name, p in answer.probabilities.items()}
+    verdict = answer.verdicts[""]
+    roots = {name: p**0.5 for name, p in verdict.probabilities.items()}
     expected = {name: root / sum(roots.values()) for name, root in roots.items()}
-    assert answer.calibrated == pytest.approx(expected)
-    assert answer.said == "Present"  # however little probable
-    assert answer.confidence == answer.calibrated["Present"]
+    assert verdict.calibrated == pytest.approx(expected)
+    assert verdict.said == "Present"  # however little probable
+    assert verdict.confidence == verdict.calibrated["Present"]
     strict, *_ = model_of(operating_point={**point, "threshold": 1.0})
     (other,) = answers(strict, given, any_quality=True)
-    others = {name: p for name, p in other.probabilities.items() if name != "Present"}
-    assert other.said == max(others, key=others.get)  # however probable Present is
+    verdict = other.verdicts[""]
+    others = {name: p for name, p in verdict.probabilities.items() if name != "Present"}
+    assert verdict.said == max(others, key=others.get)  # however probable Present is
     plain, *_ = model_of()
     (uncalibrated,) = answers(plain, given, any_quality=True)
-    assert uncalibrated.calibrated is None
-    assert uncalibrated.confidence == max(uncalibrated.probabilities.values())
+    verdict = uncalibrated.verdicts[""]
+    assert verdict.calibrated is None
+    assert verdict.confidence == max(verdict.probabilities.values())
     assert "not calibrated" in uncalibrated.lines()[0]
 
 
@@ -170,10 +157,12 @@ def test_where_no_heart_is_nothing_is_said(tmp_path, model_of, rng, make, reason
 
     (answer,) = answers(model, given)
 
-    assert answer.said is answer.confidence is answer.probabilities is None
+    assert not answer.verdicts
     assert reason in answer.refused
     told = answer.as_dict()
     assert (told["verdict"], told["reason"]) == ("refused", answer.refused)
+    assert told["said"] is told["confidence"] is told["probabilities"] is told["calibrated"] is None
+    assert told["is_calibrated"] is False
     assert told["recordings"][0]["cycles"] == []
     assert f"nothing is said: {answer.refused}" in answer.lines()[0]
 
@@ -187,7 +176,8 @@ def test_one_bad_recording_of_a_patient_is_left_out_and_said(tmp_path, collectio
     (answer,) = answers(model, given_recordings([noise, good], MURMUR, patient="Ada"))
     (alone,) = answers(model, given_recordings([good], MURMUR))
 
-    assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+    (verdict,), (expected,) = answer.verdicts.values(), alone.verdicts.values()
+    assert verdict.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
     assert [bool(one.refused) for one in answer.recordings] == [True, False]
     assert not answer.refused
     assert "not used: no heartbeat was found in it, and nothing stands" in answer.lines()[1]
@@ -202,7 +192,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_answered(tmp_path, collection, 
     said = list(answers(model, given_recordings(files, MURMUR), any_quality=True))
 
     assert [one.name for one in said] == [str(path) for path in files]
-    assert [one.said is None for one in said] == [False, True, True, *[False] * 9]
+    assert [not one.verdicts for one in said] == [False, True, True, *[False] * 9]
     assert [len(one.failed) for one in said] == [0, 1, 1, *[0] * 9]
     assert said[1].as_dict()["verdict"] == "failed"
     assert "no recording can be read" in said[1].lines()[0]
@@ -267,11 +257,6 @@ def test_an_encoder_alone_answers_nothing(tmp_path):
     save_checkpoint(tmp_path / "model.pt", checkpoint)
 
     with pytest.raises(DataError, match="tells nothing yet; teach it a task first: pahcl f"):
-        trained_model(tmp_path / "model.pt", CPU)
-
-    both = Task(name="own", labels=("murmur", "click"), classes=("no", "yes"), positive="yes")
-    save_checkpoint(tmp_path / "model.pt", replace(checkpoint, task=both, pooling="vote"))
-    with pytest.raises(DataError, match="tells several labels, murmur, click; only models of"):
         trained_model(tmp_path / "model.pt", CPU)
 
     told = replace(checkpoint, task=MURMUR, pooling="vote")

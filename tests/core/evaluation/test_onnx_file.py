@@ -14,7 +14,7 @@ import torch
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.preparation import SignalConfig, prepare_recordings
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
-from pahcl_core.data.tasks import TASKS
+from pahcl_core.data.tasks import TASKS, Task
 from pahcl_core.data.unstored import cycle_set_of
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.evaluation import onnx_file
@@ -44,7 +44,9 @@ def recordings(tmp_path_factory):
 def model_of(tmp_path_factory):
     """Random weights, of a size that is exported in seconds."""
 
-    def make(name="cnn", pooling="attention", kind="finetune", seed=0) -> Path:
+    def make(
+        name="cnn", pooling="attention", kind="finetune", seed=0, task=MURMUR, temperature=1.5
+    ) -> Path:
         torch.manual_seed(seed)
         state_size = 4 if name.endswith("mamba") else 0
         config = EncoderConfig(
@@ -52,14 +54,14 @@ def model_of(tmp_path_factory):
             state_size=state_size, window_s=0.512,
         )  # fmt: skip
         encoder = Encoder(config, sample_rate=SIGNAL.sample_rate)
-        heads = heads_of(config, MURMUR, pooling)
+        heads = heads_of(config, task, pooling)
         tells = kind == "finetune"
         path = tmp_path_factory.mktemp("model") / "model.pt"
         checkpoint = Checkpoint(
             kind=kind, encoder_config=config, encoder=encoder.state_dict(), signal=SIGNAL,
             heads={n: head.state_dict() for n, head in heads.items()} if tells else {},
-            epoch=1, step=1, task=MURMUR if tells else None, pooling=pooling if tells else None,
-            temperature=1.5, origin={"seed": seed},
+            epoch=1, step=1, task=task if tells else None, pooling=pooling if tells else None,
+            temperature=temperature, origin={"seed": seed},
         )  # fmt: skip
         save_checkpoint(path, checkpoint)
         return path
@@ -83,7 +85,7 @@ def assert_alike(path, file, recordings):
     for answer in answers(model, given_recordings(recordings, MURMUR), any_quality=True):
         (heard,) = answer.recordings
         found = run(file, heard.path, model)
-        said = list(answer.probabilities.values())
+        said = list(answer.verdicts[""].probabilities.values())
         assert found["probabilities"].tolist() == pytest.approx(said, abs=1e-4)
         assert found["weight"].tolist() == pytest.approx(heard.weights.tolist(), abs=1e-4)
         of_cycles = torch.from_numpy(found["logits"]).softmax(dim=1).numpy()
@@ -110,6 +112,31 @@ def test_it_puts_cycles_together_as_the_model_does(model_of, recordings, tmp_pat
     export_onnx(path, tmp_path / "model.onnx")
 
     assert_alike(path, tmp_path / "model.onnx", recordings)
+
+
+@pytest.mark.parametrize("pooling", ["vote", pytest.param("statistics", marks=pytest.mark.slow)])
+def test_of_several_labels_each_has_its_own_probability(model_of, recordings, tmp_path, pooling):
+    """They do not add up to 1; the metadata says of which label each is."""
+    task = Task(name="own", labels=("murmur", "s3", "click"), classes=("yes", "no"), positive="yes")
+    fitted = {"murmur": 2.0, "s3": None, "click": 0.5}
+    path = model_of(task=task, pooling=pooling, temperature=fitted)
+    file = tmp_path / "model.onnx"
+
+    export_onnx(path, file)
+
+    model = trained_model(path, CPU)
+    for answer in answers(model, given_recordings(recordings, MURMUR), any_quality=True):
+        (heard,) = answer.recordings
+        found = run(file, heard.path, model)
+        said = [answer.verdicts[label].probabilities["yes"] for label in task.labels]
+        assert found["probabilities"].tolist() == pytest.approx(said, abs=1e-4)
+        of_cycles = 1 / (1 + np.exp(-found["logits"]))
+        assert of_cycles == pytest.approx(heard.probabilities, abs=1e-4)
+        assert abs(sum(said) - 1) > 1e-3
+    (entry,) = [one.value for one in onnx.load(file).metadata_props if one.key == "pahcl"]
+    told = json.loads(entry)
+    assert told["labels"] == ["murmur", "s3", "click"]
+    assert told["temperature"] == fitted
 
 
 @pytest.mark.slow

@@ -92,5 +92,5 @@ def _end(told: "list[Answer]") -> None:
     if failed:
         number = failed + sum(len(one.recordings) for one in told)
         raise DataError(f"{failed} of {number} recordings could not be read")
-    if any(one.said is None for one in told):
+    if any(not one.verdicts for one in told):
         raise typer.Exit(REFUSED)

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float64
 
 from pahcl_core.data.collection import Problem, Recording, Subject
 from pahcl_core.data.cycle_set import CycleSet, with_windows
 from pahcl_core.data.preparation import PreparedRecording, SignalConfig, prepare_recordings
 from pahcl_core.data.unstored import cycle_set_of
-from pahcl_core.evaluation.answers import REFUSALS, Answer, HeardRecording
+from pahcl_core.evaluation.answers import REFUSALS, Answer, HeardRecording, Verdict
 from pahcl_core.evaluation.recordings_given import Given
 from pahcl_core.training.evaluation import Instances, Scored
+from pahcl_core.training.scoring import class_probabilities
 from pahcl_core.training.trained_model import TrainedModel
 
 _TOGETHER = 8  # recordings, or those of one patient if there are more; see prepare_recordings
@@ -129,25 +131,32 @@ def _answer(
         for one in unreadable
     ]
     row = None if heard is None else heard.probabilities.get(given.name)
-    said = probabilities = calibrated = None
-    if row is not None:
-        said = task.classes[int(model.said(row[None])[0])]
-        probabilities = dict(zip(task.classes, row.tolist(), strict=True))
-        scaled = model.calibrated(row[None])
-        if scaled is not None:
-            calibrated = dict(zip(task.classes, scaled[0].tolist(), strict=True))
+    told = {} if row is None else class_probabilities(row[None], task)
     return Answer(
         name=given.name,
         task=task,
         recordings=tuple(
-            _recording(one, prepared[one.recording_id], heard, signal, len(task.classes))
+            _recording(one, prepared[one.recording_id], heard, signal, len(task.outputs))
             for one in given.recordings
             if one not in unreadable
         ),
         failed=(*given.problems, *failed),
-        said=said,
-        probabilities=probabilities,
-        calibrated=calibrated,
+        verdicts={label: _verdict(model, label, own) for label, own in told.items()},
+    )
+
+
+def _verdict(
+    model: TrainedModel, label: str, probabilities: Float64[np.ndarray, "one classes"]
+) -> Verdict:
+    task = model.task.parts[label]
+    scaled = model.calibrated(label, probabilities)
+    return Verdict(
+        label=task.label,
+        said=task.classes[int(model.said(label, probabilities)[0])],
+        probabilities=dict(zip(task.classes, probabilities[0].tolist(), strict=True)),
+        calibrated=None
+        if scaled is None
+        else dict(zip(task.classes, scaled[0].tolist(), strict=True)),
     )
 
 
@@ -156,10 +165,10 @@ def _recording(
     prepared: PreparedRecording,
     heard: _Heard | None,
     signal: SignalConfig,
-    num_classes: int,
+    num_outputs: int,
 ) -> HeardRecording:
     bounds_s, weights = np.zeros((0, 5)), np.zeros(0)
-    probabilities = np.zeros((0, num_classes))
+    probabilities = np.zeros((0, num_outputs))
     refused = _refusal(prepared)
     if heard is not None and recording in heard:
         rows, refused = heard.rows(recording), ""

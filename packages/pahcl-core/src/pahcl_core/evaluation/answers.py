@@ -12,6 +12,7 @@ from pahcl_core.data.collection import Problem
 from pahcl_core.data.cycle_set import CycleSource
 from pahcl_core.data.tasks import Task
 from pahcl_core.signal.cycles import Cycles
+from pahcl_core.training.scoring import class_probabilities, told_by_label
 
 NOTICE = "research software, not a medical device: no diagnosis follows from this"
 
@@ -54,8 +55,9 @@ class HeardRecording:
     weights: Float64[np.ndarray, "cycles"]
     """What each counts for in what is said; they add up to 1 over a patient's recordings."""
 
-    probabilities: Float64[np.ndarray, "cycles classes"]
-    """What would be said if it were the only one."""
+    probabilities: Float64[np.ndarray, "cycles outputs"]
+    """What would be said if it were the only one: of each class, or of several labels that each is
+    positive."""
 
     @property
     def heart_rate_bpm(self) -> float | None:
@@ -79,9 +81,14 @@ class HeardRecording:
 
     def as_dict(self, task: Task) -> dict[str, Any]:
         """For a program."""
-        rows = zip(
-            self.bounds_s.tolist(), self.weights.tolist(), self.probabilities.tolist(), strict=True
-        )
+        of_cycle = [
+            {
+                label: dict(zip(task.classes, own[number].tolist(), strict=True))
+                for label, own in class_probabilities(self.probabilities, task).items()
+            }
+            for number in range(len(self.weights))
+        ]
+        rows = zip(self.bounds_s.tolist(), self.weights.tolist(), of_cycle, strict=True)
         return {
             "file": str(self.path),
             "duration_s": self.duration_s,
@@ -98,11 +105,64 @@ class HeardRecording:
                     "stop_s": bounds[-1],
                     "onsets_s": None if self.source == "windows" else bounds[:-1],
                     "weight": weight,
-                    "probabilities": dict(zip(task.classes, said, strict=True)),
+                    "probabilities": told_by_label(said),
                 }
                 for bounds, weight, said in rows
             ],
         }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What is said of one patient, or one recording, in one respect."""
+
+    label: str
+    """What it is about."""
+
+    said: str
+    """The class."""
+
+    probabilities: Mapping[str, float]
+    """By class, as a run's `predictions.csv` has them."""
+
+    calibrated: Mapping[str, float] | None
+    """The same at the temperature of the validation units; None without one."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability of what is said, calibrated where it can be."""
+        return (self.calibrated or self.probabilities)[self.said]
+
+    @property
+    def words(self) -> str:
+        """What is said and how sure that is."""
+        how = "calibrated" if self.calibrated else "not calibrated"
+        return f"{self.label} {self.said}, {self.confidence:.2f} {how}"
+
+    @property
+    def others(self) -> str:
+        """What else it might be, and how probable that is."""
+        told = self.calibrated or self.probabilities
+        return ", ".join(f"{name} {p:.2f}" for name, p in told.items() if name != self.said)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a program."""
+        return {
+            "said": self.said,
+            "confidence": self.confidence,
+            "is_calibrated": self.calibrated is not None,
+            "probabilities": self.probabilities,
+            "calibrated": self.calibrated,
+        }
+
+
+_NOTHING_SAID = {
+    "said": None,
+    "confidence": None,
+    "is_calibrated": False,
+    "probabilities": None,
+    "calibrated": None,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,41 +175,21 @@ class Answer:
     failed: tuple[Problem, ...]
     """Recordings that could not be read."""
 
-    said: str | None
-    """The class; None where nothing is said."""
-
-    probabilities: Mapping[str, float] | None
-    """By class, as a run's `predictions.csv` has them."""
-
-    calibrated: Mapping[str, float] | None
-    """The same at the temperature of the validation units; None without one."""
+    verdicts: Mapping[str, Verdict]
+    """By label, which is empty where the task has one; none where nothing is said."""
 
     @property
     def refused(self) -> str:
         """Why nothing is said, though a recording could be read; empty if something is."""
-        if self.said is not None or not self.recordings:
+        if self.verdicts or not self.recordings:
             return ""
         reasons = dict.fromkeys(one.refused for one in self.recordings)
         return "; ".join(reasons)
 
-    @property
-    def confidence(self) -> float | None:
-        """Probability of what is said, calibrated where it can be."""
-        told = self.calibrated or self.probabilities
-        return None if told is None or self.said is None else told[self.said]
-
-    @property
-    def verdict(self) -> str:
-        """What is said and how sure that is; empty where nothing is."""
-        if self.confidence is None:
-            return ""
-        how = "calibrated" if self.calibrated else "not calibrated"
-        return f"{self.task.label} {self.said}, {self.confidence:.2f} {how}"
-
     def lines(self) -> list[str]:
         """For a person to read."""
         return [
-            self._headline(),
+            *self._headlines(),
             *(f"  {one.line()}" for one in self.recordings),
             *(f"    {remark}" for one in self.recordings for remark in one.remarks),
             *self._what_mattered(),
@@ -157,25 +197,23 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """For a program, with every cycle."""
+        told = {
+            label: self.verdicts[label].as_dict() if self.verdicts else _NOTHING_SAID
+            for label in self.task.parts
+        }
         return {
             self.task.unit: self.name,
-            "verdict": "answered" if self.said else "refused" if self.recordings else "failed",
+            "verdict": "answered" if self.verdicts else "refused" if self.recordings else "failed",
             "reason": self.refused or None,
-            "said": self.said,
-            "confidence": self.confidence,
-            "is_calibrated": self.calibrated is not None,
-            "probabilities": self.probabilities,
-            "calibrated": self.calibrated,
+            **({"labels": told} if self.task.labels else told[""]),
             "recordings": [one.as_dict(self.task) for one in self.recordings],
             "failed": [{"file": one.file, "reason": one.reason} for one in self.failed],
         }
 
-    def _headline(self) -> str:
-        told = self.calibrated or self.probabilities
-        if told is None or self.confidence is None:
-            return f"{self.name}: nothing is said: {self.refused or 'no recording can be read'}"
-        others = ", ".join(f"{name} {p:.2f}" for name, p in told.items() if name != self.said)
-        return f"{self.name}: {self.verdict} ({others})"
+    def _headlines(self) -> list[str]:
+        if not self.verdicts:
+            return [f"{self.name}: nothing is said: {self.refused or 'no recording can be read'}"]
+        return [f"{self.name}: {one.words} ({one.others})" for one in self.verdicts.values()]
 
     def _what_mattered(self) -> list[str]:
         cycles = [

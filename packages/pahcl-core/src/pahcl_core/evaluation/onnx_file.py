@@ -14,6 +14,9 @@ Outputs; an encoder that tells nothing has the first alone:
     weight         float32 (cycles): its share, if these are the cycles of one recording
     probabilities  float32 (classes): what is said of that recording
 
+A model of several labels has one logit and one probability for each of `labels` in the metadata:
+that its class is `positive`.
+
 All that is to be known of the model is a JSON object under `pahcl` in the file's metadata.
 """
 
@@ -31,11 +34,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from pahcl_core.config import to_dict
+from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.models.instance_pooling import root
 from pahcl_core.training.checkpoint import Checkpoint, encoder_from, load_checkpoint
-from pahcl_core.training.evaluation import UnitClassifier
+from pahcl_core.training.evaluation import UnitClassifier, told_by
 from pahcl_core.training.run_directory import write_bytes
 from pahcl_core.training.trained_model import model_from
 
@@ -77,7 +81,7 @@ def export_onnx(model: Path, to: Path) -> float:
         encoder = encoder_from(model, checkpoint, checkpoint.encoder_config)
         module, outputs = _Embeds(encoder).eval(), _TELLS[:1]
     else:
-        module, outputs = _Tells(answering.classifier).eval(), _TELLS
+        module, outputs = _Tells(answering.classifier, answering.task).eval(), _TELLS
     content = _traced(module, outputs, checkpoint)
     _describe(content, checkpoint, {} if answering is None else answering.as_dict())
     packed = content.SerializeToString()
@@ -121,9 +125,10 @@ class _Embeds(nn.Module):
 class _Tells(nn.Module):
     """A classifier, which takes its batch for the cycles of one recording."""
 
-    def __init__(self, classifier: UnitClassifier) -> None:
+    def __init__(self, classifier: UnitClassifier, task: Task) -> None:
         super().__init__()
         self.classifier = classifier
+        self.task = task
 
     def forward(self, samples: Tensor, bounds: Tensor) -> tuple[Tensor, ...]:
         embedding = self.classifier.encoder(samples, bounds).cycle
@@ -131,14 +136,14 @@ class _Tells(nn.Module):
         pooling = self.classifier.pooling
         if pooling is None:
             weight = torch.softmax(torch.zeros_like(logits[:, 0]), dim=0)
-            return embedding, logits, weight, torch.softmax(logits, dim=1).mean(dim=0)
+            return embedding, logits, weight, told_by(logits, self.task).mean(dim=0)
         weight = torch.softmax(pooling.of_cycles(embedding), dim=0)
         pooled = (weight[:, None] * embedding).sum(dim=0, keepdim=True)
         if pooling.has_deviation:
             squares = (embedding - pooled).square().sum(dim=0, keepdim=True)
             others = (torch.ones_like(weight).sum() - 1).clamp_min(1)
             pooled = torch.cat([pooled, root(squares / others)], dim=1)
-        said = torch.softmax(self.classifier.classifier(pooled), dim=1)[0]
+        said = told_by(self.classifier.classifier(pooled), self.task)[0]
         return embedding, logits, weight, said
 
 

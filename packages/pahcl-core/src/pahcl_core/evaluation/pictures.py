@@ -65,7 +65,7 @@ class PictureFolder:
                 heaviest=heaviest,
                 name=one.path.name,
                 facts=[
-                    answer.verdict,
+                    *(verdict.words for verdict in answer.verdicts.values()),
                     "no cycles found" if rate is None else f"{rate:.0f} beats/min",
                     f"{len(one.weights)} {'windows' if rate is None else 'cycles'} in "
                     f"{one.duration_s:.1f} s",

@@ -36,6 +36,10 @@ _UNREADABLE = (
 )
 
 
+Temperature = float | None | Mapping[str, float | None]
+"""None where nothing was fitted, or nothing could be; of several labels by their names."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
     """A model at one moment, and what it takes to use it elsewhere."""
@@ -65,16 +69,28 @@ class Checkpoint:
 
     provenance: str = "real"
 
-    temperature: float | None = None
+    temperature: Temperature = None
     """What its logarithms of probability are divided by to mean what they say, fitted on the
-    validation units; None where nothing was fitted, or nothing could be."""
+    validation units."""
 
     operating_point: Mapping[str, Any] = field(default_factory=dict)
-    """From which probability on a class is said, as `OperatingPoint.as_dict` has it; empty where
-    the most probable is."""
+    """From which probability on a class is said, as `OperatingPoint.as_dict` has it, of several
+    labels by their names; empty where the most probable is."""
 
     origin: Mapping[str, Any] = field(default_factory=dict)
     """How it was made, in plain values: seed and versions."""
+
+    def temperature_of(self, label: str) -> float | None:
+        """Of one of several labels; of the only one, whose name is empty here."""
+        if isinstance(self.temperature, Mapping):
+            return self.temperature.get(label)
+        return None if label else self.temperature
+
+    def threshold_of(self, label: str) -> float | None:
+        """Likewise, from which probability on the positive class is said; None for no such one."""
+        point = self.operating_point.get(label, {}) if label else self.operating_point
+        found: float | None = point.get("threshold")
+        return found
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -106,7 +122,7 @@ def _content(checkpoint: Checkpoint) -> dict[str, Any]:
         "pooling": checkpoint.pooling,
         "persons": list(checkpoint.persons),
         "provenance": checkpoint.provenance,
-        "temperature": checkpoint.temperature,
+        "temperature": dict(one) if isinstance(one := checkpoint.temperature, Mapping) else one,
         "operating_point": dict(checkpoint.operating_point),
         "origin": dict(checkpoint.origin),
     }

@@ -15,13 +15,20 @@ from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.assessment import answers_by_location, assess
+from pahcl_core.training.checkpoint import Temperature
 from pahcl_core.training.evaluation import Predictions, Scored, answers_of
 from pahcl_core.training.operating_point import (
     OperatingPoint,
     OperatingPointConfig,
     operating_point,
 )
-from pahcl_core.training.scoring import Answers, of_label, score_labels
+from pahcl_core.training.scoring import (
+    Answers,
+    class_probabilities,
+    of_label,
+    score_labels,
+    told_by_label,
+)
 
 ByPart = Mapping[str, Mapping[str, Predictions]]
 """By label, which is empty where there is one, and by split."""
@@ -34,17 +41,14 @@ def by_label(predictions: Predictions, task: Task) -> dict[str, Predictions]:
     """
     if not task.labels:
         return {"": predictions}
-    positive = task.class_index(task.positive)
     found = {}
+    by_class = class_probabilities(predictions.probabilities, task)
     for column, label in enumerate(task.labels):
         rows = np.flatnonzero(predictions.labels[:, column] >= 0)
-        of_positive = predictions.probabilities[rows, column]
-        probabilities = np.column_stack([1 - of_positive, 1 - of_positive])
-        probabilities[:, positive] = of_positive
         found[label] = Predictions(
             subjects=tuple(predictions.subjects[row] for row in rows),
             labels=predictions.labels[rows, column],
-            probabilities=probabilities,
+            probabilities=by_class[label][rows],
             num_recordings=predictions.num_recordings[rows],
             num_cycles=predictions.num_cycles[rows],
             by_windows=predictions.by_windows[rows],
@@ -97,6 +101,15 @@ class Conclusion:
     assessed: dict[str, Any]
     """More for `final_metrics.json`; see `training.assessment`."""
 
+    @property
+    def temperature(self) -> Temperature:
+        """That validation asks for, as a `Checkpoint` has it."""
+        by_label = self.assessed.get("labels", {"": self.assessed})
+        found: Temperature = told_by_label(
+            {label: one["calibration"].get("temperature") for label, one in by_label.items()}
+        )
+        return found
+
 
 def conclusion(
     config: OperatingPointConfig, scored: Mapping[str, Scored], cycles: CycleSet, task: Task
@@ -134,15 +147,9 @@ def conclusion(
     return Conclusion(
         parts=parts,
         scores=scores,
-        operating_point=told_points(points),
+        operating_point=told_by_label({label: one.as_dict() for label, one in points.items()}),
         assessed=told,
     )
-
-
-def told_points(points: Mapping[str, OperatingPoint]) -> dict[str, Any]:
-    """For `final_metrics.json`: by label, if there are several."""
-    told = {label: point.as_dict() for label, point in points.items()}
-    return told.get("", told)
 
 
 def _assessed(answers: Mapping[str, Mapping[str, Answers]], task: Task) -> dict[str, Any]:

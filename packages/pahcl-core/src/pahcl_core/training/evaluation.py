@@ -174,12 +174,15 @@ def predict(
     return Scored(predictions, Instances(cycle=units.cycles, weight=weight, probabilities=alone))
 
 
+def told_by(logits: Float[Tensor, "rows outputs"], task: Task) -> Float[Tensor, "rows outputs"]:
+    """Probabilities: of the classes, or of several labels that each is positive."""
+    return logits.sigmoid() if task.labels else logits.softmax(dim=1)
+
+
 def _probabilities(
     logits: Float[Tensor, "rows outputs"], task: Task
 ) -> Float64[np.ndarray, "rows outputs"]:
-    wide = logits.double()
-    told = wide.sigmoid() if task.labels else wide.softmax(dim=1)
-    result: Float64[np.ndarray, "rows outputs"] = told.cpu().numpy()
+    result: Float64[np.ndarray, "rows outputs"] = told_by(logits.double(), task).cpu().numpy()
     return result
 
 

@@ -151,8 +151,7 @@ def _conclude(
     )
     metrics |= found.assessed
     if learner.ranks.first:  # what the model says of others means the same as what it says here
-        temperature = metrics["calibration"].get("temperature")
-        told = replace(best, temperature=temperature, operating_point=found.operating_point)
+        told = replace(best, temperature=found.temperature, operating_point=found.operating_point)
         save_checkpoint(directory / BEST, told)
     # The tracker first: a disk that is full by now costs the files, not the figures.
     tables: dict[str, Value] = {}

@@ -6,6 +6,7 @@ needs no torch for it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -102,6 +103,30 @@ def score_answers(answers: Answers, task: Task) -> Scores:
 def of_label(name: str, label: str) -> str:
     """What a figure of a label is called: `auroc_murmur`; as it is where there is one label."""
     return f"{name}_{label}" if label else name
+
+
+def told_by_label(found: Mapping[str, Any]) -> Any:  # noqa: ANN401  of JSON
+    """What is written of each label: by its name, and of one label as it is."""
+    return found.get("", found)
+
+
+def class_probabilities(
+    probabilities: Float64[np.ndarray, "rows outputs"], task: Task
+) -> dict[str, Float64[np.ndarray, "rows classes"]]:
+    """Probabilities of the classes, by label; of one label as they are, by an empty name.
+
+    Args:
+        probabilities: Of the classes; that a label is positive, of each where there are several.
+        task: Which has the labels.
+    """
+    if not task.labels:
+        return {"": probabilities}
+    positive = task.class_index(task.positive)
+    found = {}
+    for label, of_positive in zip(task.labels, probabilities.T, strict=True):
+        found[label] = np.column_stack([1 - of_positive, 1 - of_positive])
+        found[label][:, positive] = of_positive
+    return found
 
 
 def score_labels(answers: Mapping[str, Answers], task: Task) -> Scores:

@@ -80,6 +80,7 @@ class TrainedModel:
         return {
             "task": self.task.name,
             "description": self.task.description,
+            **({"labels": list(self.task.labels)} if self.task.labels else {}),
             "classes": list(self.task.classes),
             "positive": self.task.positive,
             "temperature": one.temperature,
@@ -92,20 +93,25 @@ class TrainedModel:
         }
 
     def said(
-        self, probabilities: Float64[np.ndarray, "units classes"]
+        self, label: str, probabilities: Float64[np.ndarray, "units classes"]
     ) -> Int64[np.ndarray, "units"]:
-        """Index of the class said: at the operating point, or the most probable where none is."""
-        threshold = self.checkpoint.operating_point.get("threshold")
+        """Index of the class said: at the operating point, or the most probable where none is.
+
+        Args:
+            label: Which of several; empty for the only one.
+            probabilities: Of the classes, as `class_probabilities` has them of this label.
+        """
+        threshold = self.checkpoint.threshold_of(label)
         if threshold is None:
             return most_probable(probabilities)
         positive = self.task.class_index(self.task.positive)
         return said_at(probabilities, positive=positive, threshold=threshold)
 
     def calibrated(
-        self, probabilities: Float64[np.ndarray, "units classes"]
+        self, label: str, probabilities: Float64[np.ndarray, "units classes"]
     ) -> Float64[np.ndarray, "units classes"] | None:
-        """What the probabilities come to at the validation units' temperature; None without one."""
-        temperature = self.checkpoint.temperature
+        """What they come to at the validation units' temperature, or None; as `said` takes them."""
+        temperature = self.checkpoint.temperature_of(label)
         return None if temperature is None else at_temperature(probabilities, temperature)
 
 
@@ -139,11 +145,6 @@ def model_from(path: Path, checkpoint: Checkpoint, device: torch.device) -> Trai
         raise DataError(
             f"{path}: is an encoder, which was pretrained and tells nothing yet; teach it a task "
             f"first: pahcl finetune TASK --pretrained {path}"
-        )
-    if task.labels:
-        raise DataError(
-            f"{path}: tells several labels, {', '.join(task.labels)}; only models of one "
-            "label can be asked so far"
         )
     encoder = encoder_from(path, checkpoint, checkpoint.encoder_config)
     heads = heads_of(checkpoint.encoder_config, task, pooling)
