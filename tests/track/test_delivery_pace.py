@@ -1,5 +1,6 @@
 """How much of the time a tracker gets, and how often it is tried."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -66,6 +67,33 @@ def test_a_tracker_within_its_share_is_given_everything_meanwhile(run, completed
     session.finish(completed)
 
     assert tracker.noted == [False] * 50
+
+
+def test_at_no_line_of_the_worker_is_a_row_counted_twice_or_not_at_all(run, completed):
+    """Whoever asks may come between any two of them."""
+    begun, apart = threading.Event(), set()
+
+    class Late(Recorder):
+        def start(self, run):
+            begun.wait(LONG)
+
+    def look(frame, what, _):
+        if frame.f_code.co_filename == delivery_module.__file__ and begun.is_set():
+            apart.add(sum(counts(session)))
+        return look
+
+    session = Session({"mine": Late()}, start_timeout_s=0)
+    threading.settrace(look)
+    try:
+        session.start(run)
+    finally:
+        threading.settrace(None)
+    logged(session, range(5))
+    begun.set()
+    session.finish(completed)
+
+    assert apart == {5}
+    assert counts(session) == (5, 0, 0)
 
 
 def test_the_share_by_hand(monkeypatch):

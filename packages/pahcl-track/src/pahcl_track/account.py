@@ -45,11 +45,12 @@ class Account:
 
 def account_of(delivery: Delivery) -> Account:
     """How it stands at this moment."""
+    counts = delivery.counts()
     return Account(
         tracker=delivery.name,
-        sent=delivery.sent,
-        failed=delivery.failed,
-        not_delivered=delivery.undelivered,
+        sent=counts.sent,
+        failed=counts.failed,
+        not_delivered=counts.undelivered,
         refusal=delivery.refusal,
         no_end=delivery.no_end,
     )

@@ -21,6 +21,7 @@ from pahcl_track.errors import TrackerError
 from pahcl_track.events import Ended, Event, Row, Saved
 from pahcl_track.history import Reader, Sequel
 from pahcl_track.protocol import Positioned, Run, Tracker
+from pahcl_track.reached import Counts, Reached
 from pahcl_track.redaction import redacted_text, without_secrets
 from pahcl_track.sent import Sent
 from pahcl_track.waiting import wait_for
@@ -48,12 +49,6 @@ class Delivery:
 
     def __init__(self, name: str, tracker: Tracker) -> None:
         self.name = name
-        self.sent = 0
-        """Rows and files that the tracker took."""
-
-        self.failed = 0
-        """Rows and files that it refused."""
-
         self.refusal: str | None = None
         """Why it did not start."""
 
@@ -65,10 +60,9 @@ class Delivery:
         self._abandoned = False
         self._over = self._ended = False  # for the program, and for the tracker
         self._first = 1  # number of the first event that is put in
-        self._next = 1  # of the event that comes next
+        self._reached = Reached(next=1)
         self._last = 0  # of the last event put in
         self._others: list[int] = []  # of the events put in that are neither rows nor files
-        self._skipped = 0
         self._took_s = 0.0  # what the tracker took for the event at hand
         self._credit_s, self._counted_at = _BURST_S, time.monotonic()
         self._in_a_row = 0
@@ -86,7 +80,7 @@ class Delivery:
             first: The number of the first event that `put` will bring. Those before it, of a run
                 that is resumed, are read from the journal.
         """
-        self._first = self._next = first
+        self._first, self._reached = first, Reached(next=first)
         self._last = first - 1
         if journal is not None:
             self._reader = Reader(journal)
@@ -95,7 +89,7 @@ class Delivery:
                 if first == 1:
                     self._note.forget()
             if run.resumed_from_step is not None:
-                self._next = 1
+                self._reached = Reached(next=1)
                 self._sequel = Sequel()
         worker = threading.Thread(
             target=self._work, args=(run,), name=f"pahcl-track-{self.name}", daemon=True
@@ -133,12 +127,13 @@ class Delivery:
         self._abandoned = True
         self._hurry.set()
 
-    @property
-    def undelivered(self) -> int:
-        """Rows and files of this session that the tracker was not given."""
-        begin = max(self._next, self._first)
+    def counts(self) -> Counts:
+        """How it stands at this moment; for the thread that puts the events in."""
+        reached = self._reached
+        begin = max(reached.next, self._first)
         others = sum(number >= begin for number in self._others)
-        return self._skipped + max(0, self._last - begin + 1 - others)
+        waiting = max(0, self._last - begin + 1 - others)
+        return Counts(reached.sent, reached.failed, reached.skipped + waiting)
 
     @property
     def no_end(self) -> bool:
@@ -175,12 +170,11 @@ class Delivery:
             kept = self._sequel.keep(event) if self._sequel is not None else event
             held = event.number < self._first if position is None else rows < position
             rows += isinstance(kept, Row)
-            if isinstance(kept, Row | Saved) and not held:
-                if self._deliver(kept):
-                    self._noted(rows)
-                else:
-                    self._skipped += 1
-            self._next = event.number + 1
+            due = kept if isinstance(kept, Row | Saved) and not held else None
+            taken = None if due is None else self._deliver(due)
+            self._reached = self._reached.after(event.number, due=due is not None, taken=taken)
+            if taken is not None:
+                self._noted(rows)
             self._account()  # when all is noted: it may wait for long, and be killed meanwhile
             if isinstance(event, Ended) and event.number >= self._first:  # of no stretch before
                 self._deliver(event)
@@ -213,12 +207,13 @@ class Delivery:
                     return
                 self._hurry.wait(_POLL_S)
                 continue
-            if event.number > self._next:
+            if event.number > self._reached.next:
                 yield from self._from_journal()
-            if event.number > self._next:  # not even there
-                self._skipped += event.number - max(self._next, self._first)
-                self._next = event.number
-            if event.number >= self._next:
+            reached = self._reached
+            if event.number > reached.next:  # not even there
+                lost = event.number - max(reached.next, self._first)
+                self._reached = reached.passed_over(lost, next=event.number)
+            if event.number >= reached.next:
                 yield event
 
     def _from_journal(self) -> Iterator[Event]:
@@ -228,16 +223,16 @@ class Delivery:
             for event in self._reader.events():
                 if self._abandoned:
                     return
-                if not isinstance(event, Run) and event.number >= self._next:
+                if not isinstance(event, Run) and event.number >= self._reached.next:
                     yield event
         except OSError as error:  # somebody removed it
             self._tell("journal", error)
 
-    def _deliver(self, event: Row | Saved | Ended) -> bool:
-        """Whether the tracker was given it, and took or refused it."""
+    def _deliver(self, event: Row | Saved | Ended) -> bool | None:
+        """Whether the tracker took it or refused it; None where it was not given it."""
         while not self._abandoned:
             if self._in_a_row >= PATIENCE and self._hurry.is_set() and not isinstance(event, Ended):
-                return False
+                return None
             began = time.monotonic()
             try:
                 self._call(event)
@@ -246,14 +241,12 @@ class Delivery:
                 self._tell(type(event).__name__.lower(), error)
             else:
                 self._in_a_row = 0
-                self.sent += not isinstance(event, Ended)
                 self._ended |= isinstance(event, Ended)
             self._took_s += time.monotonic() - began
             if self._in_a_row < PATIENCE or isinstance(event, Ended):
-                self.failed += self._in_a_row > 0 and not isinstance(event, Ended)
-                return True
+                return self._in_a_row == 0
             self._hurry.wait(PAUSE_S)
-        return False
+        return None
 
     def _call(self, event: Row | Saved | Ended) -> None:
         if isinstance(event, Row):  # each tracker gets a mapping of its own to do with as it likes
