@@ -159,6 +159,17 @@ def test_there_is_not_always_a_temperature(labels, logits, reason):
     assert found.undefined.startswith(reason)
 
 
+def test_an_answer_that_is_always_the_same_and_right_half_the_time_has_none():
+    """However the sums are rounded: nothing is too high, and nothing is divided by 0."""
+    for probability in np.linspace(0.51, 0.99, 49):
+        for number in (2, 4, 6, 10):
+            logits = np.log(np.tile([probability, 1 - probability], (number, 1)))
+
+            found = fit_temperature(np.arange(number) % 2, logits)
+
+            assert found.undefined.startswith("the logits are no better than chance"), probability
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -126,11 +126,11 @@ def test_only_training_persons_are_learnt_from(config, toy):
     turned = replace(toy, cycles=replace(toy.cycles, recordings=recordings))
     config = replace(config, task="circor_murmur")
 
-    model, said = learnt(config, toy, MURMUR)
-    other, again = learnt(config, turned, MURMUR)
+    models, said = learnt(config, toy, MURMUR)
+    others, again = learnt(config, turned, MURMUR)
 
     np.testing.assert_array_equal(again["test"].probabilities, said["test"].probabilities)
-    assert other.strength == model.strength
+    assert others[""].strength == models[""].strength
 
 
 def test_few_shots_are_those_of_a_fine_tuning(config, toy):

@@ -15,7 +15,8 @@ from pahcl_core.data.tasks import TASKS, Task, task_named
 from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.models.heads import Classifier
 from pahcl_core.models.instance_pooling import GatedAttention, InstancePooling
-from pahcl_core.training.evaluation import Predictions, UnitClassifier, predict, score
+from pahcl_core.training.conclusion import score_predictions
+from pahcl_core.training.evaluation import Predictions, UnitClassifier, predict
 from pahcl_core.training.finetune import finetune
 from pahcl_core.training.prediction_files import (
     confusion_table,
@@ -264,10 +265,10 @@ def predictions(cohort, labels, probabilities) -> Predictions:
 def test_the_loss_is_the_mean_surprise(make_cohort):
     """By hand, ln 2 and ln 4; a probability of zero is no infinity."""
     some = predictions(make_cohort(), [0, 1], [[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]])
-    assert score(some, MURMUR).values["loss"] == pytest.approx(1.5 * np.log(2))
+    assert score_predictions(some, MURMUR).values["loss"] == pytest.approx(1.5 * np.log(2))
 
     sure = predictions(make_cohort(), [0, 1], [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
-    assert score(sure, MURMUR).values["loss"] == pytest.approx(-np.log(2.0**-1022) / 2)
+    assert score_predictions(sure, MURMUR).values["loss"] == pytest.approx(-np.log(2.0**-1022) / 2)
 
 
 def test_the_file_has_every_digit(make_cohort, tmp_path):

@@ -12,7 +12,7 @@ from pahcl_core.evaluation.neighbours import neighbour_probe
 from pahcl_core.evaluation.probing import ProbeConfig, probe
 from pahcl_core.models.encoder import Encoder, EncoderConfig
 from pahcl_core.training.checkpoint import Checkpoint, save_checkpoint
-from pahcl_core.training.evaluation import score
+from pahcl_core.training.conclusion import score_predictions
 from pahcl_core.training.probe import linear_probe, recording_embeddings
 from pahcl_core.training.windows import WindowSource
 
@@ -52,12 +52,12 @@ def asked(cohort, mocker, tmp_path):
 def test_each_method_is_what_it_is_called(asked, cohort):
     ask, rows = asked
 
-    linear = score(linear_probe(*rows, cohort, OUTCOME, seed=3), OUTCOME)
+    linear = score_predictions(linear_probe(*rows, cohort, OUTCOME, seed=3), OUTCOME)
     nearest = neighbour_probe(*rows, cohort, OUTCOME, neighbours=2, seed=3)
     apart = anomaly_auroc(anomaly_probe(*rows, cohort, OUTCOME, seed=3), OUTCOME)
     for method, expected in {
         "linear": linear.values["auroc"],
-        "knn": score(nearest, OUTCOME).values["auroc"],
+        "knn": score_predictions(nearest, OUTCOME).values["auroc"],
         "anomaly": apart["auroc"].value,
     }.items():
         found = ask(method=method, seed=3, neighbours=2)

@@ -1,18 +1,21 @@
 """A baseline as a run: read, learn, score on persons not seen, written down as a fine-tuning is.
 
 Recordings are learnt one by one, each with its own label; a patient follows from their recordings
-as the task has it (`data.tasks`). With the same seed the persons trained on, validated and tested
-on are those of a fine-tuning, so that the two can be compared person by person.
+as the task has it (`data.tasks`). Of several labels each has a classifier of its own, which learns
+from the recordings that have the label. With the same seed the persons trained on, validated and
+tested on are those of a fine-tuning, so that the two can be compared person by person.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
-from pahcl_core.baselines.classifiers import Fitted, fit
+from pahcl_core.baselines.classifiers import Alike, Learnt, fit
 from pahcl_core.baselines.embeddings import Frozen, load_frozen
 from pahcl_core.baselines.features import recording_features
 from pahcl_core.baselines.settings import BaselineConfig
@@ -22,19 +25,14 @@ from pahcl_core.data.split_files import write_split
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
 from pahcl_core.metrics.classification import Scores
-from pahcl_core.training.assessment import assess
-from pahcl_core.training.conclusion import decided
-from pahcl_core.training.evaluation import Predictions, answers_of, score
+from pahcl_core.training.conclusion import conclusion
+from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.final_metrics import final_metrics
 from pahcl_core.training.loop import reported
 from pahcl_core.training.people import Cohort, read_cohort, training_ids
-from pahcl_core.training.prediction_files import (
-    confusion_table,
-    prediction_table,
-    write_predictions,
-)
+from pahcl_core.training.prediction_files import tables_of_test, write_predictions
 from pahcl_core.training.reporting import Guarded
-from pahcl_core.training.rows import labelled_rows, said_of_patients
+from pahcl_core.training.rows import Labelled, labelled_rows, said_of_patients
 from pahcl_core.training.run_directory import (
     CONFIG,
     METRICS,
@@ -44,7 +42,10 @@ from pahcl_core.training.run_directory import (
     write_json,
 )
 from pahcl_core.training.run_report import MakeReport, save_report
-from pahcl_track import Run, Tracker, Value
+from pahcl_core.training.scoring import model_outputs, told_by_label
+from pahcl_track import Run, Tracker
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,24 +106,27 @@ def baseline(
         with reported(run, tracker) as summary:
             tracker.save(directory / CONFIG, kind="config")
             tracker.save(directory / SPLIT, kind="split")
-            model, told = learnt(config, cohort, task, frozen)
-            point, predictions = decided(config.operating_point, told, task)
-            scores = {name: score(one, task) for name, one in predictions.items()}
-            metrics = final_metrics(
-                cohort,
-                task,
-                predictions,
-                scores,
-                features=config.features,
-                model=config.model,
-                strength=model.strength,
-                operating_point=point.as_dict(),
-                seed=config.seed,
-                **({} if frozen is None else frozen.account(cohort)),
-            ) | assess({name: answers_of(one, task) for name, one in predictions.items()}, task)
-            tracker.log(_told(predictions["test"], scores, task), step=0)
-            summary.update({n: v for n, v in _named(scores).items() if not n.startswith("train/")})
-            write_predictions(directory / PREDICTIONS, {"": predictions}, task)
+            models, told = learnt(config, cohort, task, frozen)
+            found = conclusion(config.operating_point, told, task)
+            metrics = (
+                final_metrics(
+                    cohort,
+                    task,
+                    told,
+                    found.scores,
+                    features=config.features,
+                    model=config.model,
+                    strength=told_by_label({label: one.strength for label, one in models.items()}),
+                    operating_point=found.operating_point,
+                    seed=config.seed,
+                    **({} if frozen is None else frozen.account(cohort)),
+                )
+                | found.assessed
+            )
+            named = _named(found.scores)
+            tracker.log({**tables_of_test(found.parts, task), **named}, step=0)
+            summary.update({n: v for n, v in named.items() if not n.startswith("train/")})
+            write_predictions(directory / PREDICTIONS, found.parts, task)
             write_json(directory / METRICS, metrics)
             tracker.save(directory / PREDICTIONS, kind="predictions")
             tracker.save(directory / METRICS, kind="metrics")
@@ -132,8 +136,11 @@ def baseline(
 
 def learnt(
     config: BaselineConfig, cohort: Cohort, task: Task, frozen: Frozen | None = None
-) -> tuple[Fitted, dict[str, Predictions]]:
-    """The classifier, and what it says of everyone by split: `train`, `val` and `test`.
+) -> tuple[dict[str, Learnt], dict[str, Predictions]]:
+    """The classifier of each label, and what they say of everyone by split.
+
+    The splits are `train`, `val` and `test`. One of several labels in which all training recordings
+    are alike is told by how many there are, and warned of.
 
     Args:
         config: What is learnt from, and how.
@@ -142,7 +149,7 @@ def learnt(
         frozen: The encoder, where embeddings are learnt from.
 
     Raises:
-        DataError: If the training recordings have one class alone.
+        DataError: If the training recordings have one class alone, of every label.
     """
     if frozen is None:
         heard, rows = recording_features(
@@ -151,38 +158,46 @@ def learnt(
     else:
         heard, rows = frozen.embed(cohort)
     train_ids = training_ids(config.as_finetune, cohort, task)
-    known = labelled_rows(heard, cohort, task)
-    owner = [cohort.cycles.recordings[number].subject_id for number in heard[known.place]]
-    own = np.isin(owner, train_ids)
-    if len(np.unique(known.labels[own])) < 2:
+    owner = np.array([cohort.cycles.recordings[number].subject_id for number in heard])
+    is_trained_on = np.isin(owner, train_ids)
+    models = dict[str, Learnt]()
+    for label, part in task.parts.items():
+        known = labelled_rows(heard, cohort, part)
+        own = known.among(is_trained_on[known.place])
+        models[label] = _fitted(config, rows, own, part)
+    if all(isinstance(one, Alike) for one in models.values()):
         raise DataError(
-            f"{cohort.collection.root}: all training recordings are alike in {task.label}; there "
-            "is nothing to tell apart"
+            f"{cohort.collection.root}: all training recordings are alike in "
+            f"{', '.join(task.labels or (task.label,))}; there is nothing to tell apart"
         )
-    model = fit(
-        config.model,
-        rows[known.place[own]],
-        known.labels[own],
-        known.persons[own],
-        num_classes=len(task.classes),
-        seed=config.seed,
-    )
-    said = model.probabilities(rows)
+    for label, one in models.items():
+        if isinstance(one, Alike):
+            log.warning(
+                "all training recordings are alike in %s: everybody is told the same of it", label
+            )
+    said = model_outputs({label: one.probabilities(rows) for label, one in models.items()}, task)
     sides = {**cohort.by_name, "train": train_ids}
-    return model, {
+    return models, {
         side: said_of_patients(cohort.subjects(ids), heard, said, cohort, task)
         for side, ids in sides.items()
     }
 
 
+def _fitted(
+    config: BaselineConfig, rows: Float64[np.ndarray, "rows features"], own: Labelled, task: Task
+) -> Learnt:
+    """The classifier of one label, from the rows that are learnt from."""
+    if len(np.unique(own.labels)) < 2:
+        return Alike(own.labels, len(task.classes))
+    return fit(
+        config.model,
+        rows[own.place],
+        own.labels,
+        own.persons,
+        num_classes=len(task.classes),
+        seed=config.seed,
+    )
+
+
 def _named(scores: Mapping[str, Scores]) -> dict[str, float]:
     return {f"{split}/{n}": v for split, one in scores.items() for n, v in one.values.items()}
-
-
-def _told(test: Predictions, scores: Mapping[str, Scores], task: Task) -> dict[str, Value]:
-    """What a tracker is told once."""
-    return {
-        "test/predictions": prediction_table(test, task),
-        "test/confusion_matrix": confusion_table(test, task),
-        **_named(scores),
-    }

@@ -19,6 +19,26 @@ _UNCHOSEN = 1e-2
 _INNER_FOLDS = 3
 
 
+class Alike:
+    """What is said where all that could be learnt from is alike: the same of every row.
+
+    Of a class that n rows have, and no other, (n + 1) / (n + number of classes): Laplace's rule of
+    succession, under which nothing is impossible for not having been seen.
+    """
+
+    strength: float | None = None
+
+    def __init__(self, labels: Int64[np.ndarray, "rows"], num_classes: int) -> None:
+        count = np.bincount(labels, minlength=num_classes) + 1.0
+        self._shares = count / count.sum()
+
+    def probabilities(
+        self, rows: Float64[np.ndarray, "rows features"]
+    ) -> Float64[np.ndarray, "rows classes"]:
+        """The same for each."""
+        return np.tile(self._shares, (len(rows), 1))
+
+
 class Fitted:
     """A classifier that has learnt, and says something of every class that there is."""
 
@@ -35,6 +55,9 @@ class Fitted:
         result = np.zeros((len(rows), self._num_classes))
         result[:, self._model.classes_] = self._model.predict_proba(rows)
         return result
+
+
+Learnt = Fitted | Alike
 
 
 def fit(

@@ -75,8 +75,6 @@ class BaselineConfig(Stored, Shots):
         check_run_name(self.experiment_name)
         self.operating_point.check_fits(task_of(self.task, self.own_task))
         self.check_shots()
-        if self.own_task is not None and self.own_task.labels:
-            raise ValueError("baselines are for tasks of one label; name one of them as `label`")
         self.spectrum.check_fits(self.signal)
         if (self.features == "embedding") != (self.pretrained is not None):
             raise ValueError(

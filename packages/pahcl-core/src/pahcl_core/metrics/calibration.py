@@ -153,11 +153,12 @@ def fit_temperature(
         expected = (weight * logits).sum(axis=1) / weight.sum(axis=1)
         return float((expected - own).mean())
 
-    if np.ptp(logits, axis=1).max() == 0:
+    spread = float(np.ptp(logits, axis=1).max())
+    if spread == 0:
         return Temperature(value=None, undefined="the logits of the classes do not differ")
     if (own == logits.max(axis=1)).all():
         return Temperature(value=None, undefined="every answer is right: no temperature is too low")
-    if slope(0.0) >= 0:
+    if slope(0.0) >= -_ALIKE * spread:
         return Temperature(
             value=None, undefined="the logits are no better than chance: none is too high"
         )
@@ -189,4 +190,5 @@ def _check_shapes(
         )
 
 
+_ALIKE = 1e-12  # of logits, means that differ by no more differ in the order of their sums
 _ROUNDING = 1e-6  # probabilities that a model gave in single precision

@@ -75,7 +75,12 @@ def decided(
 
 
 def heard_at(scored: Scored, cycles: CycleSet, task: Task) -> dict[str, Answers]:
-    """What would be said of patients from the cycles of one location alone, by location."""
+    """What would be said of patients from the cycles of one location alone, by location.
+
+    Nothing where the task has several labels.
+    """
+    if task.labels:
+        return {}
     numbers = cycles.recording[scored.instances.cycle]
     recordings = [cycles.recordings[number] for number in numbers]
     return answers_by_location(
@@ -112,19 +117,23 @@ class Conclusion:
 
 
 def conclusion(
-    config: OperatingPointConfig, scored: Mapping[str, Scored], cycles: CycleSet, task: Task
+    config: OperatingPointConfig,
+    told: Mapping[str, Predictions],
+    task: Task,
+    *,
+    by_location: Mapping[str, Answers] | None = None,
 ) -> Conclusion:
     """Choose operating points on validation, and score and assess what is said at them.
 
     Args:
         config: How they are chosen.
-        scored: What is said of whom, by split; `test` is among them.
-        cycles: What that rests on.
+        told: What is said of whom, by split.
         task: What was told.
+        by_location: What would be said of the test from each location alone, of one label.
     """
     asked: dict[str, dict[str, Predictions]] = {label: {} for label in task.parts}
-    for split, one in scored.items():
-        for label, predictions in by_label(one.predictions, task).items():
+    for split, one in told.items():
+        for label, predictions in by_label(one, task).items():
             asked[label][split] = predictions
     points: dict[str, OperatingPoint] = {}
     parts: dict[str, dict[str, Predictions]] = {}
@@ -136,19 +145,18 @@ def conclusion(
     }
     scores = {
         split: score_labels({label: splits[split] for label, splits in answers.items()}, task)
-        for split in scored
+        for split in told
     }
     if not task.labels:
-        heard = heard_at(scored["test"], cycles, task)
-        by_location = {place: points[""].of(one, task) for place, one in heard.items()}
-        told = assess(answers[""], task, by_location=by_location)
+        heard = {place: points[""].of(one, task) for place, one in (by_location or {}).items()}
+        assessed = assess(answers[""], task, by_location=heard)
     else:
-        told = _assessed(answers, task)
+        assessed = _assessed(answers, task)
     return Conclusion(
         parts=parts,
         scores=scores,
         operating_point=told_by_label({label: one.as_dict() for label, one in points.items()}),
-        assessed=told,
+        assessed=assessed,
     )
 
 

@@ -14,13 +14,13 @@ from pahcl_core.data.collection import Subject
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.aggregation import mean_by, pool_any
-from pahcl_core.metrics.classification import Scores, most_probable
+from pahcl_core.metrics.classification import most_probable
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.models.heads import Classifier
 from pahcl_core.models.instance_pooling import Bags, InstancePooling
 from pahcl_core.training.machine import EncoderPass
 from pahcl_core.training.ranks import ALONE, Ranks
-from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
+from pahcl_core.training.scoring import ATTRIBUTES, Answers
 from pahcl_core.training.units import Units, units_of
 from pahcl_core.training.windows import Windows, WindowSource, in_order, spread_over
 
@@ -297,8 +297,3 @@ def answers_of(predictions: Predictions, task: Task) -> Answers:
         },
         said=predictions.said,
     )
-
-
-def score(predictions: Predictions, task: Task) -> Scores:
-    """Every metric of a task over its units; see `score_answers`."""
-    return score_answers(answers_of(predictions, task), task)

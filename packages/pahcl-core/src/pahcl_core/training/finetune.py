@@ -10,14 +10,13 @@ from pahcl_core.data.preparation import Progress
 from pahcl_core.data.split_files import write_split
 from pahcl_core.training.beginning import begun
 from pahcl_core.training.checkpoint import load_checkpoint, load_fitting, save_checkpoint
-from pahcl_core.training.conclusion import conclusion
+from pahcl_core.training.conclusion import conclusion, heard_at
 from pahcl_core.training.device import resolve_device
 from pahcl_core.training.finetuning import RATE, Finetuning, named
 from pahcl_core.training.loop import Trained, reported, train
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.prediction_files import (
-    confusion_table,
-    prediction_table,
+    tables_of_test,
     write_instances,
     write_predictions,
 )
@@ -142,10 +141,16 @@ def _conclude(
     assert best is not None, "the first rank has written it"
     scored = learner.predict_best(best)
     task = learner.task
-    found = conclusion(learner.config.operating_point, scored, learner.cycles, task)
+    predictions = {name: one.predictions for name, one in scored.items()}
+    found = conclusion(
+        learner.config.operating_point,
+        predictions,
+        task,
+        by_location=heard_at(scored["test"], learner.cycles, task),
+    )
     metrics = learner.final_metrics(
         trained,
-        {name: one.predictions for name, one in scored.items()},
+        predictions,
         found.scores,
         found.operating_point,
     )
@@ -154,12 +159,7 @@ def _conclude(
         told = replace(best, temperature=found.temperature, operating_point=found.operating_point)
         save_checkpoint(directory / BEST, told)
     # The tracker first: a disk that is full by now costs the files, not the figures.
-    tables: dict[str, Value] = {}
-    for label, part in task.parts.items():
-        which, test = f"_{label}" if label else "", found.parts[label]["test"]
-        tables[f"test/predictions{which}"] = prediction_table(test, part)
-        tables[f"test/confusion_matrix{which}"] = confusion_table(test, part)
-    tracker.log(tables, step=trained.step)
+    tracker.log(tables_of_test(found.parts, task), step=trained.step)
     tracker.log(named("test", found.scores["test"]), step=trained.step)
     for split in ("val", "test"):
         summary.update({f"best/{k}": v for k, v in named(split, found.scores[split]).items()})

@@ -16,8 +16,8 @@ from pahcl_core.data.tasks import Task
 from pahcl_core.metrics.classification import confusion_matrix
 from pahcl_core.training.evaluation import Instances, Predictions, answers_of
 from pahcl_core.training.run_directory import write_atomically
-from pahcl_core.training.scoring import ABOUT, ATTRIBUTES
-from pahcl_track import Table
+from pahcl_core.training.scoring import ABOUT, ATTRIBUTES, of_label
+from pahcl_track import Table, Value
 
 
 def prediction_table(predictions: Predictions, task: Task) -> Table:
@@ -39,6 +39,16 @@ def confusion_table(predictions: Predictions, task: Task) -> Table:
         [name, *map(int, row)] for name, row in zip(task.classes, counts, strict=True)
     ]
     return Table(columns=["label", *(f"predicted_{name}" for name in task.classes)], rows=rows)
+
+
+def tables_of_test(parts: Mapping[str, Mapping[str, Predictions]], task: Task) -> dict[str, Value]:
+    """Both tables of the test, of every label, by the names that a tracker is told them by."""
+    tables: dict[str, Value] = {}
+    for label, part in task.parts.items():
+        test = parts[label]["test"]
+        tables[of_label("test/predictions", label)] = prediction_table(test, part)
+        tables[of_label("test/confusion_matrix", label)] = confusion_table(test, part)
+    return tables
 
 
 def write_predictions(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 from sklearn.model_selection import StratifiedGroupKFold
 
 from pahcl_core.data.collection import Subject
@@ -33,6 +33,12 @@ class Labelled:
 
     persons: Shaped[np.ndarray, "known"]
     """Whose each is."""
+
+    def among(self, chosen: Bool[np.ndarray, "known"]) -> "Labelled":
+        """Those of them that are chosen."""
+        return Labelled(
+            place=self.place[chosen], labels=self.labels[chosen], persons=self.persons[chosen]
+        )
 
 
 Foretell = Callable[

@@ -129,6 +129,16 @@ def class_probabilities(
     return found
 
 
+def model_outputs(
+    by_label: Mapping[str, Float64[np.ndarray, "rows classes"]], task: Task
+) -> Float64[np.ndarray, "rows outputs"]:
+    """The other way round: from probabilities of the classes, by label, to one array."""
+    if not task.labels:
+        return by_label[""]
+    positive = task.class_index(task.positive)
+    return np.column_stack([by_label[label][:, positive] for label in task.labels])
+
+
 def score_labels(answers: Mapping[str, Answers], task: Task) -> Scores:
     """Every metric of every label, by its name and the label's, and their means by name.
 
