@@ -68,6 +68,11 @@ def test_a_label_that_is_no_class_is_refused():
         task_named("circor_murmur").class_index("Normal")
 
 
+def test_a_file_is_refused_where_only_names_are_known():
+    with pytest.raises(SettingError, match="own are for finetune, baseline and sweep; what an enc"):
+        task_named("sounds.toml")
+
+
 def test_an_unknown_task_is_refused_with_the_closest_and_all_there_are():
     with pytest.raises(
         SettingError,

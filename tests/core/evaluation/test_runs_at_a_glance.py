@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pahcl_core.errors import DataError
-from pahcl_core.evaluation.runs import find_runs, list_runs, read_run
+from pahcl_core.evaluation.runs import find_runs, list_runs, lower_is_better, read_run
 from support.made_up_runs import BEGUN_S, made_up_answers, write_run
 
 
@@ -157,6 +157,15 @@ def test_metrics_of_strange_kinds_are_none(run):
 
     assert read_run(run).metric("test_auroc") == (None, None, None)
     assert read_run(run).metric("test_f1") == (0.5, None, None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "lower"),
+    [("loss", True), ("cost", True), ("loss_murmur", True), ("auroc", False), ("lossless", False),
+     ("auroc_loss", False)],
+)  # fmt: skip
+def test_less_is_better_of_a_loss_whatever_label_it_is_of(metric, lower):
+    assert lower_is_better(metric) == lower
 
 
 def test_runs_are_found_below_a_folder_but_not_inside_one_another(run, tmp_path):

@@ -1,9 +1,11 @@
 """What a sweep varies, and what it refuses to vary."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from pahcl_core.data.tasks import Task
 from pahcl_core.errors import SettingError
 from pahcl_core.studies.sweep_plan import SweepConfig, planned_sweep
 from pahcl_core.studies.sweep_space import Choices, Range, as_setting, grid, read_space
@@ -149,6 +151,17 @@ def test_any_metric_of_the_task_may_be_chosen_by(base, name):
 def test_a_metric_that_is_none_is_refused(base, metric, message):
     with pytest.raises(SettingError, match=re.escape(message)):
         plan(base, metric=metric)
+
+
+def test_of_several_labels_a_metric_may_be_the_mean_or_that_of_one(base):
+    task = Task(name="own", labels=("murmur", "s3"), classes=("no", "yes"), positive="yes")
+    several = replace(base, task="own", own_task=task)
+
+    assert not plan(several, metric="auroc_s3").lower_is_better
+    assert plan(several, metric="loss_s3").lower_is_better
+    assert plan(several).metric == "auroc"
+    with pytest.raises(SettingError, match="has no metric named 'auroc_s4', did you mean 'auroc_s"):
+        plan(several, metric="auroc_s4")
 
 
 def test_the_metric_is_what_picks_the_best_epoch(base):

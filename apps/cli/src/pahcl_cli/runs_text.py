@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pahcl_core.config import dotted
-from pahcl_core.evaluation.runs import LOWER_IS_BETTER, PRETRAIN, RunSummary, section
+from pahcl_core.evaluation.runs import PRETRAIN, RunSummary, lower_is_better, section
 from pahcl_core.evaluation.wording import (
     TESTS,
     figure_text,
@@ -224,7 +224,7 @@ def comparison_lines(found: Mapping[str, Any]) -> Iterator[str]:
             reasons.append(f"  {name}: {test['undefined']}")
         rows.append(
             [
-                name + (" ↓" if name in LOWER_IS_BETTER else ""),
+                name + (" ↓" if lower_is_better(name) else ""),
                 "–" if test["difference"] is None else signed_text(test["difference"]),
                 "–"
                 if test["low"] is None

@@ -38,7 +38,7 @@ def list_(
 ) -> None:
     """List the runs in a folder: their task, how they stand, and their main figure."""
     from pahcl_cli.runs_text import list_as_dict, list_lines, shown_metric
-    from pahcl_core.evaluation.runs import LOWER_IS_BETTER, RunSummary, list_runs
+    from pahcl_core.evaluation.runs import RunSummary, list_runs, lower_is_better
 
     runs = [run for run in list_runs(directory) if task is None or run.task == task]
     if task is not None and not runs:
@@ -56,7 +56,7 @@ def list_(
             return run.seed is None, run.seed or 0
         if sort == "metric":
             value = run.metric(shown_metric(run, metric))[0]
-            lower = shown_metric(run, metric).partition("_")[2] in LOWER_IS_BETTER
+            lower = lower_is_better(shown_metric(run, metric).partition("_")[2])
             return value is None, (value or 0.0) * (1 if lower else -1)
         text = {"name": run.name, "task": run.task, "state": run.state}[sort]
         return text is None, text or ""

@@ -147,8 +147,15 @@ def task_named(name: str) -> Task:
     """The task of that name.
 
     Raises:
-        SettingError: If there is none; names the tasks there are and the closest.
+        SettingError: If there is none; names the tasks there are and the closest, and what takes
+            the file of one's own.
     """
+    if name.endswith(".toml"):
+        raise SettingError(
+            f"{name}: tasks of one's own are for finetune, baseline and sweep; what an encoder "
+            f"tells of one is told by pahcl baseline embedding {name} --pretrained MODEL; tasks "
+            f"here: {', '.join(TASKS)}"
+        )
     if name not in TASKS:
         raise SettingError(
             f"no task named {name!r}{closest(name, TASKS)}; tasks: {', '.join(TASKS)}"

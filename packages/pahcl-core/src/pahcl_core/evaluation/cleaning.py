@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pahcl_core.evaluation.runs import (
-    LOWER_IS_BETTER,
     PRETRAIN,
     RunSummary,
     State,
     list_runs,
+    lower_is_better,
 )
 from pahcl_core.training.run_directory import LOG, METRICS, STUDY, SWEEP, is_in_use
 from pahcl_track.journal import JOURNAL
@@ -147,7 +147,7 @@ def _missed(
         by_kind.setdefault((run.task, run.kind), []).append(run)
     for (task, _), alike in by_kind.items():
         for name in ("val_loss",) if task == PRETRAIN else (f"val_{metric}", f"test_{metric}"):
-            sign = -1 if name.partition("_")[2] in LOWER_IS_BETTER else 1
+            sign = -1 if lower_is_better(name.partition("_")[2]) else 1
             values = [
                 (sign * value, run) for run in alike if (value := run.metric(name)[0]) is not None
             ]

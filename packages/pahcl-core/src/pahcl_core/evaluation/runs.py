@@ -23,8 +23,7 @@ from pahcl_track.journal import JOURNAL
 
 State = Literal["complete", "running", "failed", "interrupted", "damaged"]
 PRETRAIN = "pretrain"
-LOWER_IS_BETTER = frozenset(("loss", "cost"))
-"""Metrics whose smallest value is the best."""
+_LOWER_IS_BETTER = ("loss", "cost")
 
 _MOST_DEEP = 4  # folders below the one that is listed
 _END = 16_384  # bytes; a last line that is longer is read with more
@@ -73,6 +72,11 @@ class RunSummary:
         if isinstance(ends, list) and len(ends) == 2:
             return number, float(ends[0]), float(ends[1])
         return number, None, None
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether the smallest value of a metric is the best; `loss_murmur` is the loss of a label."""
+    return any(metric == one or metric.startswith(f"{one}_") for one in _LOWER_IS_BETTER)
 
 
 def section(metrics: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

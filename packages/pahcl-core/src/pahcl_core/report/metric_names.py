@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from pahcl_core.data.tasks import Task
-from pahcl_core.evaluation.runs import LOWER_IS_BETTER
+from pahcl_core.evaluation.runs import lower_is_better
 from pahcl_core.metrics.resampled import PRESENT_ABSENT
 from pahcl_core.training.scoring import OFFICIAL, challenge_of
 
@@ -35,7 +35,7 @@ def called(name: str) -> str:
 
 def called_with_direction(name: str) -> str:
     """The same, marked where less is better."""
-    return f"{called(name)} ↓" if name in LOWER_IS_BETTER else called(name)
+    return f"{called(name)} ↓" if lower_is_better(name) else called(name)
 
 
 def headlines(task: Task) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pahcl_core.evaluation.runs import LOWER_IS_BETTER
+from pahcl_core.evaluation.runs import lower_is_better
 
 
 def markdown(content: Mapping[str, Any]) -> Iterator[str]:
@@ -43,7 +43,7 @@ def _people(row: Mapping[str, Any]) -> str:
 
 
 def _heads(row: Mapping[str, Any]) -> list[str]:
-    return [f"`{name}`" + (" ↓" if name in LOWER_IS_BETTER else "") for name in row["metrics"]]
+    return [f"`{name}`" + (" ↓" if lower_is_better(name) else "") for name in row["metrics"]]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

@@ -9,12 +9,12 @@ import numpy as np
 
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import SettingError, closest
-from pahcl_core.evaluation.runs import LOWER_IS_BETTER, PRETRAIN
+from pahcl_core.evaluation.runs import PRETRAIN, lower_is_better
 from pahcl_core.studies.begun_with import settings_apart
 from pahcl_core.studies.study import directory_of
 from pahcl_core.studies.sweep_space import Dimension, Value, as_setting, grid, read_space
 from pahcl_core.studies.variants import RunConfig, Variant, settled
-from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_answers
+from pahcl_core.training.scoring import ATTRIBUTES, Answers, score_labels
 from pahcl_core.training.settings import FinetuneConfig
 
 _OF_PRETRAINING = ("loss", "retrieval", "effective_rank")
@@ -87,7 +87,7 @@ class SweepPlan:
     @property
     def lower_is_better(self) -> bool:
         """Whether the smallest value is the best."""
-        return self.metric in LOWER_IS_BETTER
+        return lower_is_better(self.metric)
 
     def trial(self, number: int, values: Mapping[str, Value]) -> RunConfig:
         """The settings of a trial: an ordinary run.
@@ -174,7 +174,7 @@ def _metric(config: SweepConfig, base: RunConfig, source: str) -> str:
 
 
 def metrics_of(task: Task) -> tuple[str, ...]:
-    """Names of all metrics of a task, as found by scoring answers that are all right."""
+    """Names of all metrics of a task and its labels: of answers that are all right."""
     classes = len(task.classes)
     labels = np.tile(np.arange(classes), 2)
     answers = Answers(
@@ -184,7 +184,7 @@ def metrics_of(task: Task) -> tuple[str, ...]:
         probabilities=np.eye(classes)[labels],
         attributes={name: ("good",) * len(labels) for name in ATTRIBUTES.get(task.collection, ())},
     )
-    scores = score_answers(answers, task)
+    scores = score_labels(dict.fromkeys(task.parts, answers), task)
     return (*scores.values, *scores.undefined)
 
 
