@@ -191,6 +191,13 @@ def test_the_file_says_what_it_is(exported):
     assert shapes == {"samples": ["cycles", 1024], "bounds": ["cycles", 5]}
 
 
+def test_the_file_tells_nothing_of_the_machine_it_was_made_on(exported):
+    packed = exported[1].read_bytes()
+
+    for part in (Path.cwd(), Path(sys.prefix), Path(onnx_file.__file__).parents[3]):
+        assert str(part).encode() not in packed
+
+
 def test_a_file_that_says_something_else_is_not_written(model_of, tmp_path, mocker):
     mocker.patch.object(onnx_file, "_traced", return_value=onnx.ModelProto())
     mocker.patch.object(onnx_file, "_difference", return_value=2e-4)

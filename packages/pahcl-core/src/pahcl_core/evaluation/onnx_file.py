@@ -162,7 +162,10 @@ def _traced(
             dynamic_shapes=dict.fromkeys(_INPUTS, any_number),
         )
     assert program is not None, "it was not told to write a file itself"
-    return program.model_proto
+    content = program.model_proto
+    for node in content.graph.node:  # which would say where the code lies on this machine
+        del node.metadata_props[:]
+    return content
 
 
 @contextlib.contextmanager
