@@ -108,7 +108,8 @@ def _counts(metrics: Mapping[str, Any], label: str, seed: int | None) -> dict[st
     """
     key = "n_by_class" if label else "n"
     if seed is not None:
-        told = [one[key] for one in metrics.get("runs", ()) if one[SEED] == seed and key in one]
+        runs = [one for one in metrics.get("runs", ()) if isinstance(one, Mapping)]
+        told = [one[key] for one in runs if one.get(SEED) == seed and key in one]
         return {"test": sum(_known(one, label) for one in told)} if told else {}
     counts = metrics.get(key)
     if not isinstance(counts, Mapping):
