@@ -23,7 +23,8 @@ from pahcl_core.baselines.features import recording_features
 from pahcl_core.baselines.settings import BaselineConfig, Features, Model
 from pahcl_core.data.tasks import TASKS, Task
 from pahcl_core.metrics.bootstrap import bootstrap
-from pahcl_core.training.evaluation import Predictions, score
+from pahcl_core.training.conclusion import score_predictions
+from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.rows import Foretell, foretold_patients
 
@@ -66,7 +67,7 @@ def _of_task(task: Task, data: Path, store: Path, seeds: range) -> list[tuple[li
                 )
                 for seed in seeds
             ]
-            mean = float(np.mean([score(one, task).values["auroc"] for one in said]))
+            mean = float(np.mean([score_predictions(one, task).values["auroc"] for one in said]))
             cells = [task.name, f"{len(said[0].subjects)} {task.unit}s", features, model]
             cells += [f"{mean:.3f}", _interval(said[0], task)]
             print(*cells, file=sys.stderr, flush=True)

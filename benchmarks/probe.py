@@ -30,7 +30,8 @@ from pahcl_core.metrics.paired_runs import wilcoxon
 from pahcl_core.models.encoder import Encoder
 from pahcl_core.training.checkpoint import encoder_from, load_checkpoint
 from pahcl_core.training.cohorts import Cohorts, read_cohorts
-from pahcl_core.training.evaluation import Predictions, score
+from pahcl_core.training.conclusion import score_predictions
+from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.pretrain import pretrain
 from pahcl_core.training.probe import linear_probe, recording_embeddings
 from pahcl_core.training.settings import PretrainConfig, ScheduleConfig
@@ -165,7 +166,7 @@ def _reported(
 
 
 def _auroc(predictions: Predictions, task: Task) -> float:
-    return float(score(predictions, task).values["auroc"])
+    return float(score_predictions(predictions, task).values["auroc"])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 
 from pahcl_core.data.tasks import TASKS
 from pahcl_core.evaluation.neighbours import neighbour_probe
-from pahcl_core.training.evaluation import score
+from pahcl_core.training.conclusion import score_predictions
 from pahcl_core.training.rows import folds_of, labelled_rows
 
 MURMUR = TASKS["circor_murmur"]
@@ -41,7 +41,7 @@ def test_embeddings_that_tell_the_class_are_all_it_takes(cohort):
 
     said = neighbour_probe(np.arange(60), told, cohort, MURMUR, neighbours=5, seed=0)
 
-    assert score(said, MURMUR).values["auroc"] == 1.0
+    assert score_predictions(said, MURMUR).values["auroc"] == 1.0
 
 
 def test_embeddings_that_tell_the_person_are_of_no_use(cohort):
@@ -53,4 +53,4 @@ def test_embeddings_that_tell_the_person_are_of_no_use(cohort):
         for seed in range(5)
     ]
 
-    assert np.mean([score(one, OUTCOME).values["auroc"] for one in said]) < 0.65
+    assert np.mean([score_predictions(one, OUTCOME).values["auroc"] for one in said]) < 0.65

@@ -9,7 +9,7 @@ import torch
 from pahcl_core.data.tasks import TASKS
 from pahcl_core.errors import DataError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
-from pahcl_core.training.evaluation import score
+from pahcl_core.training.conclusion import score_predictions
 from pahcl_core.training.probe import linear_probe, recording_embeddings
 from pahcl_core.training.windows import WindowSource
 
@@ -28,8 +28,8 @@ def test_embeddings_that_tell_the_class_are_all_it_takes(cohort):
     said = linear_probe(np.arange(60), np.hstack([told, noise]), cohort, MURMUR, seed=0)
 
     assert len(said.subjects) == 30
-    assert score(said, MURMUR).values["auroc"] == 1.0
-    assert score(said, MURMUR).values["accuracy"] == 1.0
+    assert score_predictions(said, MURMUR).values["auroc"] == 1.0
+    assert score_predictions(said, MURMUR).values["accuracy"] == 1.0
 
 
 def test_embeddings_that_tell_the_person_are_of_no_use(cohort):
@@ -38,7 +38,7 @@ def test_embeddings_that_tell_the_person_are_of_no_use(cohort):
 
     said = [linear_probe(np.arange(60), persons, cohort, OUTCOME, seed=s) for s in range(5)]
 
-    areas = [score(one, OUTCOME).values["auroc"] for one in said]
+    areas = [score_predictions(one, OUTCOME).values["auroc"] for one in said]
     assert np.mean(areas) < 0.6
 
 
