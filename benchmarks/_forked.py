@@ -47,7 +47,7 @@ def scratch_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # a disk may still be mounted in it
 
 
 def import_all() -> None:

@@ -12,6 +12,7 @@ from _forked import Ended, pahcl
 
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.data.synthetic_physionet2016 import write_synthetic_physionet2016
+from pahcl_track import TrackerError
 
 OUT = "disk"
 """The folder that all of them write to, below the current one."""
@@ -117,13 +118,20 @@ def _runs_left(out: Path) -> dict[str, Any]:
         elif path.name == "final_metrics.json":
             left[name] = json.loads(path.read_text(encoding="utf-8"), object_hook=_without_duration)
         elif path.name == "journal.jsonl":
-            outcome, files, _ = end_of(path.parent)
-            # The page about the run is left out where it does not fit.
-            files = [one for one in files if one[0] != "report.html"]
-            left[name] = values_of(path.parent), outcome, files
+            left[name] = _journal_left(path.parent)
         elif path.name == "resume.pt" or path.suffix in (".tmp", ".unfinished"):
             left[name] = "left over"
     return left
+
+
+def _journal_left(run: Path) -> Any:  # noqa: ANN401
+    try:
+        outcome, files, _ = end_of(run)
+        values = values_of(run)
+    except TrackerError as error:
+        return str(error)
+    # The page about the run is left out where it does not fit.
+    return values, outcome, [one for one in files if one[0] != "report.html"]
 
 
 def _without_duration(table: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What workers do in tests: functions that another process can import."""
 
+import errno
 import os
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
-from pahcl_core.errors import DataError
+from pahcl_core.errors import DataError, DiskError
 from pahcl_core.studies.study import PlannedRun
 
 
@@ -20,6 +21,11 @@ def tenfold(run: PlannedRun[Any]) -> int:
     if seed == 4:
         raise KeyError("a mistake")
     return 10 * int(seed)
+
+
+def full_disk(run: PlannedRun[Any]) -> None:
+    """No run has room."""
+    raise DiskError("x", OSError(errno.ENOSPC, "No space left"), "go on with --resume x")
 
 
 def process_and_threads(run: PlannedRun[Any]) -> tuple[int, str]:

@@ -477,7 +477,9 @@ def test_a_disk_that_fills_up_keeps_what_is_done(root, tmp_path, monkeypatch, pr
         return real(Path("/dev/full"), "wb")  # every write to it fails for want of room
 
     monkeypatch.setattr(Path, "open", full)
-    with pytest.raises(DataError, match="No space left on device; what is prepared so far is kept"):
+    with pytest.raises(
+        DataError, match="room, and run the same again; what is prepared so far is kept"
+    ):
         prepare(collection, CONFIG, store=tmp_path / "store")
     monkeypatch.setattr(Path, "open", real)
     assert not list((tmp_path / "store").rglob("*.tmp"))

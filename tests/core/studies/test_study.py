@@ -1,5 +1,6 @@
 """A study's runs: where each writes, which others are refused, and that a failure is one run's."""
 
+import errno
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pahcl_core.config import to_dict, write_toml
-from pahcl_core.errors import DataError, SettingError, TrainingError
+from pahcl_core.errors import DataError, DiskError, SettingError, TrainingError
 from pahcl_core.studies.study import STUDY, Failure, carried_out, held, planned, refuse_others
 from pahcl_core.studies.variants import Variant, distinct, varied
 from pahcl_core.training.settings import FinetuneConfig
@@ -86,6 +87,19 @@ def test_the_first_line_of_what_went_wrong_is_kept_and_the_others_go_on(base_con
     ]  # fmt: skip
     assert told[1] == "2/4 objective.temperature=0.2/seed_7"
     assert "base/seed_7 failed, the others go on: it became nan" in caplog.messages
+
+
+def test_a_full_disk_ends_all_and_says_what_to_do(base_config):
+    """Not with the command of the one run."""
+    begun = []
+
+    def do(run):
+        begun.append(run)
+        raise DiskError("x", OSError(errno.ENOSPC, "No space left"), "go on with --resume x")
+
+    with pytest.raises(DiskError, match=r"^x: No space left: make room, and run the same again$"):
+        carried_out(runs_of(base_config()), do, tell=lambda line: None)
+    assert len(begun) == 1
 
 
 def test_a_mistake_in_the_program_ends_it(base_config):

@@ -1,5 +1,6 @@
 """A sweep: its trials, what it goes on with, what it ends early, and what a failure costs."""
 
+import errno
 import json
 import re
 import sys
@@ -15,7 +16,7 @@ pytest.importorskip("optuna", reason="sweeps need optuna")
 from optuna.trial import TrialState
 
 from pahcl_core.data.preparation import SignalConfig
-from pahcl_core.errors import DataError, SettingError, TrainingError
+from pahcl_core.errors import DataError, DiskError, SettingError, TrainingError
 from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.studies import sweep as module
 from pahcl_core.studies.sweep import sweep
@@ -263,6 +264,27 @@ def test_a_trial_that_fails_costs_itself(make, pretend):
     assert by_name["trial_002"].reason.startswith("its validation auroc is undefined")
     assert carry_out(plan) == result
     assert tried == [f"trial_00{number}" for number in range(4)], "a failure was done again"
+
+
+def test_a_full_disk_is_not_a_trials_fault(make, pretend):
+    """It ends the sweep, and the trial is done once there is room."""
+    tried = []
+
+    def said(config, watch):
+        tried.append(config.name)
+        if len(tried) == 2:
+            raise DiskError("x", OSError(errno.ENOSPC, "No space left"), "go on with --resume x")
+        return 0.5
+
+    pretend(said)
+    plan = make(trials=3)
+
+    with pytest.raises(DiskError, match=r"^x: No space left: make room, and run the same again$"):
+        carry_out(plan)
+    result = carry_out(plan)
+
+    assert sorted(tried) == ["trial_000", "trial_001", "trial_001", "trial_002"]
+    assert [row.state for row in result.rows] == ["complete"] * 3
 
 
 def test_more_trials_may_be_asked_for_later(make, pretend):

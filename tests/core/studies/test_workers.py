@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from pahcl_core.errors import DiskError
 from pahcl_core.studies.study import Failure, PlannedRun
 from pahcl_core.studies.variants import BASE
 from pahcl_core.studies.workers import carried_out_by
 from pahcl_core.training.settings import FinetuneConfig
-from support.worker_tasks import process_and_threads, tenfold
+from support.worker_tasks import full_disk, process_and_threads, tenfold
 
 TESTS = Path(__file__).parents[2]
 
@@ -50,6 +51,14 @@ def test_what_fails_costs_itself_alone_and_is_named():
         f"{seed}/6 base/seed_{seed}" for seed in range(1, 7)
     ]
     assert "base/seed_3 failed, the others go on: its process died of SIGKILL" in lines
+
+
+def test_a_full_disk_ends_all_and_says_what_to_do():
+    lines: list[str] = []
+
+    with pytest.raises(DiskError, match=r"^x: No space left: make room, and run the same again$"):
+        carried_out_by(2, planned(40), full_disk, tell=lines.append)
+    assert len(lines) < 40
 
 
 def test_processes_are_as_many_as_asked_and_share_the_cores():

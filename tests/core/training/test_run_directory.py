@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pahcl_core.errors import DataError, SettingError
+from pahcl_core.errors import DataError, DiskError, SettingError
 from pahcl_core.training.run_directory import (
     resumed_directory,
     run_directory,
@@ -286,6 +286,18 @@ def test_a_disk_that_fails_what_goes_on_is_told_with_what_to_do(tmp_path):
         resumed_directory(tmp_path),
     ):
         raise no_room()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_disk_that_has_no_room_for_a_folder_is_told_as_such(tmp_path, monkeypatch, there):
+    def full(*arguments, **options):
+        raise no_room()
+
+    monkeypatch.setattr(Path, "open" if there else "mkdir", full)
+    held = resumed_directory(tmp_path) if there else run_directory(tmp_path / "run")
+
+    with pytest.raises(DiskError, match=r"No space .*: make room, and run the same again$"), held:
+        pass
 
 
 def test_any_other_error_is_nobody_elses(tmp_path):

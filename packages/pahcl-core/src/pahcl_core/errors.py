@@ -7,14 +7,36 @@ import difflib
 import errno
 from collections.abc import Iterable
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What the operating system says of a full disk."""
-
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LEAVE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 class DataError(ValueError):
     """A file or a data set that cannot be used; the message says which, why, and what to do."""
+
+
+class DiskError(DataError):
+    """A disk that is full or not to be written to, which other runs would find so as well."""
+
+    def __init__(self, where: str, error: OSError, then: str) -> None:
+        """Make one.
+
+        Args:
+            where: What could not be written.
+            error: What the operating system said.
+            then: What to do when that is mended, as for `disk_trouble`.
+        """
+        super().__init__(where, error, then)  # which goes to other processes
+
+    def __str__(self) -> str:
+        """One line."""
+        where, error, then = self.args
+        return f"{where}: {disk_trouble(error, then=then) or error}"
+
+    def instead(self, then: str) -> "DiskError":
+        """The same where something else is to be done."""
+        where, error, _ = self.args
+        return DiskError(where, error, then)
 
 
 class SettingError(ValueError):
@@ -55,8 +77,27 @@ def disk_trouble(error: OSError, *, then: str) -> str | None:
     Returns:
         In words, to follow the name of what could not be written; None for any other error.
     """
-    if error.errno in NO_ROOM:
+    if is_full(error):
         return f"{error.strerror}: make room, and {then}"
     if error.errno in _NO_LEAVE:
         return f"{error.strerror}: see to that, and {then}"
     return None
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room."""
+    return error.errno in _NO_ROOM
+
+
+def unwritable(where: str, error: OSError, *, then: str, what: str) -> DataError | SettingError:
+    """What to raise where a place cannot be written to.
+
+    Args:
+        where: The place.
+        error: What the operating system said.
+        then: What to do once there is room, where it is full.
+        what: What cannot be done there, where it is not, as "cannot write a run here".
+    """
+    if is_full(error):
+        return DiskError(where, error, then)
+    return SettingError(f"{where}: {what}: {error.strerror or error}")

@@ -30,7 +30,7 @@ from pahcl_core.data.preparation import Progress, SignalConfig, prepare_recordin
 from pahcl_core.data.store_key import recording_key, recording_stamp, settings_key
 from pahcl_core.data.store_merge import Entry, Prepared, collection_key, merge, open_collection
 from pahcl_core.data.store_parts import Parts
-from pahcl_core.errors import NO_ROOM, DataError, SettingError
+from pahcl_core.errors import DataError, DiskError, SettingError, is_full
 
 _READERS = 8  # threads that read files to hash them: they wait for the disk, not for a core
 _READ_AT_ONCE = 16  # recordings by one of them, since to hand one over takes time, too
@@ -281,11 +281,9 @@ def _explained(store: Path) -> Iterator[None]:
         error.add_note("run the same again")
         raise
     except OSError as error:
-        if error.errno in NO_ROOM:
-            raise DataError(
-                f"{store}: {error.strerror}; what is prepared so far is kept: make room, and run "
-                "the same again"
-            ) from error
+        if is_full(error):
+            then = "run the same again; what is prepared so far is kept"
+            raise DiskError(str(store), error, then) from error
         raise SettingError(
             f"{store}: {error.strerror or error}; name another folder as store"
         ) from error

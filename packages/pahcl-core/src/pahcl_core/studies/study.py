@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.config import to_dict, write_toml
-from pahcl_core.errors import DataError, SettingError, TrainingError
+from pahcl_core.errors import DataError, DiskError, SettingError, TrainingError, unwritable
 from pahcl_core.studies.begun_with import HARMLESS, Settings, difference, settings_apart, written
 from pahcl_core.studies.variants import Variant
 from pahcl_core.training.ranks import among_others
@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 C = TypeVar("C", FinetuneConfig, PretrainConfig, BaselineConfig)
 R = TypeVar("R")
 
-# What one run may end with while the others go on: memory, a disk or a number that ran out.
+AGAIN = "run the same again"
+
+# What one run may end with while the others go on: memory or a number that ran out.
 OF_ONE_RUN = (DataError, SettingError, TrainingError, RuntimeError, OSError, MemoryError)
 
 
@@ -113,11 +115,12 @@ def make(directory: Path) -> None:
 
     Raises:
         SettingError: If it cannot be made.
+        DiskError: If the disk is full.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingError(f"{directory}: cannot write here: {error.strerror}") from error
+        raise unwritable(str(directory), error, then=AGAIN, what="cannot write here") from error
 
 
 def write_base(base: Settings) -> None:
@@ -185,12 +188,17 @@ def carried_out(
 
     Returns:
         By the name of the run.
+
+    Raises:
+        DiskError: If the disk is full, which stops the others, too.
     """
     outcomes: dict[str, R | Failure] = {}
     for number, run in enumerate(runs, start=1):
         tell(f"{number}/{len(runs)} {run.name}")
         try:
             outcomes[run.name] = do(run)
+        except DiskError as error:
+            raise error.instead(AGAIN) from error
         except OF_ONE_RUN as error:
             reason = reason_of(error)
             log.warning("%s failed, the others go on: %s", run.name, reason, exc_info=error)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 import optuna
 
 from pahcl_core.data.preparation import Progress
-from pahcl_core.errors import DataError, SettingError
-from pahcl_core.studies.study import OF_ONE_RUN, make, reason_of, refuse_run
+from pahcl_core.errors import DataError, DiskError, SettingError
+from pahcl_core.studies.study import AGAIN, OF_ONE_RUN, make, reason_of, refuse_run
 from pahcl_core.studies.sweep_plan import SweepPlan, trial_name
 from pahcl_core.studies.sweep_report import Sweep, concluded, write_report
 from pahcl_core.studies.sweep_storage import open_storage, reached
@@ -98,6 +98,9 @@ def _do(
         value = value_of(metrics, plan.metric)
     except EndedEarly:
         shared.prune(claim)
+    except DiskError as error:
+        shared.give_back(claim)
+        raise error.instead(AGAIN) from error
     except OF_ONE_RUN as error:
         reason = reason_of(error)
         log.warning(

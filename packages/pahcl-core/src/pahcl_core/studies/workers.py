@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 import torch
 
 from pahcl_core.data.orphans import end_with
-from pahcl_core.studies.study import OF_ONE_RUN, Failure, PlannedRun, carried_out, reason_of
+from pahcl_core.errors import DiskError
+from pahcl_core.studies.study import AGAIN, OF_ONE_RUN, Failure, PlannedRun, carried_out, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ def carried_out_by(
 
     Returns:
         By the name of the run.
+
+    Raises:
+        DiskError: If the disk is full, which stops the others, too.
     """
     if jobs == 1:
         return carried_out(runs, do, tell=tell)
@@ -108,6 +112,8 @@ class _Worker:
             code = self.process.exitcode or 0
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             found, trace = Failure(reason=f"its process died of {how}"), ""
+        if isinstance(found, DiskError):
+            raise found.instead(AGAIN)
         if trace:
             log.warning("a run failed:\n%s", trace)
         return found
@@ -164,6 +170,8 @@ def _attempted(
 ) -> tuple[Any, str]:  # what came of it, and where it failed
     try:
         return do(run), ""
+    except DiskError as error:
+        return error, ""
     except OF_ONE_RUN as error:
         return Failure(reason=reason_of(error)), traceback.format_exc()
     except Exception as error:  # noqa: BLE001  no mistake of this program costs the other runs

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pahcl_core.errors import DataError, SettingError, disk_trouble
+from pahcl_core.errors import DataError, DiskError, SettingError, disk_trouble, unwritable
 from pahcl_core.training.interruption import told_how_to_go_on
 from pahcl_track.journal_file import lock_file
 
@@ -52,7 +52,7 @@ def resumed_directory(path: Path) -> Iterator[Path]:
     try:
         stream = (path / LOG).open("a", encoding="utf-8", newline="\n")
     except OSError as error:
-        raise SettingError(f"{path}: cannot write a run here: {error.strerror}") from error
+        raise _unwritable(path, error) from error
     with _closing(stream):
         if not lock_file(stream.fileno()):
             raise _in_use(path)
@@ -84,7 +84,7 @@ def run_directory(path: Path, *, resumable: bool = False) -> Iterator[Path]:
         path.mkdir()
         stream = (path / LOG).open("a", encoding="utf-8", newline="\n")
     except OSError as error:
-        raise SettingError(f"{path}: cannot write a run here: {error.strerror}") from error
+        raise _unwritable(path, error) from error
     if not lock_file(stream.fileno()):  # someone was quicker, in between: it is theirs now
         stream.close()
         raise _in_use(path)
@@ -125,10 +125,13 @@ def _explained(path: Path, *, then: Callable[[], str]) -> Iterator[None]:
         with told_how_to_go_on(then):
             yield
     except OSError as error:
-        trouble = disk_trouble(error, then=then())
-        if trouble is None:
+        if disk_trouble(error, then="") is None:
             raise
-        raise DataError(f"{path}: {trouble}") from error
+        raise DiskError(str(path), error, then()) from error
+
+
+def _unwritable(path: Path, error: OSError) -> DataError | SettingError:
+    return unwritable(str(path), error, then=_AGAIN, what="cannot write a run here")
 
 
 class _LogHandler(logging.StreamHandler[IO[str]]):
