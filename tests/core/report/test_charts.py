@@ -93,6 +93,9 @@ def test_a_matrix_has_its_counts_row_by_row_and_fills_by_the_share_of_the_row():
 
     assert [text for text in page.texts if text.isdigit()] == ["8", "2", "0", "5"]
     assert [text for text in page.texts if text.endswith("%")] == ["80%", "20%", "0%", "100%"]
+    heights = [(one["class"], float(one.get("y", 0))) for one in page.all("text")]
+    count = next(i for i, (kind, _) in enumerate(heights) if kind == "count")
+    assert 0 < heights[count + 1][1] - heights[count][1] < 25  # the share is below the count
     opacity = [float(one["fill-opacity"]) for one in page.all("rect")]
     assert opacity[3] > opacity[0] > opacity[1] > opacity[2]
 

@@ -131,10 +131,12 @@ def test_recordings_that_are_gone_are_said_to_be(run, tmp_path):
     assert not page.all("audio")
 
 
-def test_they_are_found_where_they_were_moved_to(run, root):
+@pytest.mark.parametrize("told", ['"data_dir": "/nowhere', '"data_dir": "", "other": "'])
+def test_they_are_found_where_they_were_moved_to(run, root, told):
     path = run / "journal.jsonl"
-    path.write_text(path.read_text().replace('"data_dir": "', '"data_dir": "/nowhere'))
+    path.write_text(path.read_text().replace('"data_dir": "', told))
 
+    assert not Page(write_report(run)).all("audio")
     assert len(Page(write_report(run, data_dir=root)).all("audio")) == 5
 
 
@@ -250,6 +252,20 @@ def test_a_sound_is_bounded():
     noise = rng.normal(size=200_000).astype(np.float32)
 
     assert len(sound_address(noise, sample_rate=4000)) < 65_000
+
+
+@pytest.mark.parametrize("length_s", [0, 3])
+def test_of_silence_or_nothing_no_wave_is_drawn(length_s):
+    excerpt = Excerpt(
+        begin_s=0.0, end_s=3.0, sample_rate=1000,
+        samples=np.zeros(1000 * length_s, dtype=np.float32),
+        bounds_s=np.zeros((0, 5)), shares=[], full_share=1.0,
+    )  # fmt: skip
+
+    page = Page(str(sound_chart(excerpt).marks))
+
+    assert not page.all("polygon")
+    assert "nan" not in str(sound_chart(excerpt).marks)
 
 
 def test_phases_and_cycles_lie_where_they_are_in_time():

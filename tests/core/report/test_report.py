@@ -57,6 +57,7 @@ def test_a_report_tells_the_figures_of_the_run_and_needs_nothing_else(tmp_path):
     low, high = metrics["intervals"]["test"]["auroc"]
     figure = f"{metrics['test_auroc']:.3f} ({low:.3f} to {high:.3f})"
     assert figure in page.texts
+    assert "Test, with intervals" in page.texts
     assert f"test, {metrics['n']['test']} patients" in page.texts
     assert not page.unbalanced
     assert not page.all("script")
@@ -108,6 +109,20 @@ def test_the_matrix_is_that_of_the_predictions(tmp_path):
     begin = texts.index("true")
     shown = [one for one in texts[begin : begin + 13] if one.isdigit()]
     assert shown == counts
+
+
+def test_the_reliability_is_also_there_in_numbers(tmp_path):
+    directory = finished_run(tmp_path / "one", num=60)
+    right = json.loads((directory / "final_metrics.json").read_text())["test_accuracy"]
+
+    texts = page_of(directory).texts
+
+    heads = ["probability", "share right", "n"]
+    (begin,) = (i for i in range(len(texts)) if texts[i : i + 3] == heads)
+    numbers = list(itertools.takewhile(lambda one: one[0].isdigit(), texts[begin + 3 :]))
+    assert sum(map(int, numbers[2::3])) == 60
+    found = sum(float(s) * int(n) for s, n in zip(numbers[1::3], numbers[2::3], strict=True))
+    assert found / 60 == pytest.approx(right, abs=0.001)
 
 
 def test_nothing_from_a_run_is_taken_for_markup(tmp_path):
