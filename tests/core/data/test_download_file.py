@@ -243,14 +243,15 @@ def test_a_final_refusal_is_not_tried_again(bring, server, status, remedy):
 @pytest.mark.parametrize(
     "later",
     [
-        "3600",
-        format_datetime(datetime.now(UTC) + timedelta(seconds=3600), usegmt=True),
-        format_datetime(datetime.now(UTC) + timedelta(seconds=3600)).replace("+0000", "-0000"),
+        lambda then: "3600",
+        lambda then: format_datetime(then, usegmt=True),
+        lambda then: format_datetime(then).replace("+0000", "-0000"),
     ],
     ids=["seconds", "date", "date without zone"],
 )
 def test_a_server_that_wants_an_hour_is_not_waited_for(bring, server, later):
-    server.misbehave("a.wav", Fault(status=503, headers={"Retry-After": later}))
+    then = datetime.now(UTC) + timedelta(seconds=3600)
+    server.misbehave("a.wav", Fault(status=503, headers={"Retry-After": later(then)}))
 
     with pytest.raises(TransferError, match=r"HTTP 503 .*come back in 3[56]\d\d s"):
         bring(check=right)

@@ -13,6 +13,7 @@ Written in one pass with one recording in memory at a time, however many there a
 """
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from filelock import FileLock
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 
 from pahcl_core.data.collection import Collection, Problem, Recording
 from pahcl_core.data.cycle_set import CycleSet
@@ -111,6 +112,13 @@ def merge(
     parts.remove(entry.key for entry in entries)
 
 
+def _save(path: Path, array: Shaped[np.ndarray, "..."]) -> None:
+    """As `numpy.save` does, which tells nothing of a disk that is full half-way through."""
+    content = io.BytesIO()
+    np.save(content, array)
+    path.write_bytes(content.getvalue())
+
+
 def _write(
     collection: Collection,
     entries: Sequence[Entry],
@@ -141,11 +149,11 @@ def _write(
     if len(offsets) == 1:
         raise DataError(f"{collection.root}: not one of its recordings can be used")
     counts = [len(one) for one in bounds[1:]]
-    np.save(directory / "offsets.npy", np.array(offsets, dtype=np.int64))
-    np.save(directory / "bounds.npy", np.concatenate(bounds))
-    np.save(directory / "recording.npy", np.repeat(np.arange(len(counts)), counts))
-    np.save(directory / "quality.npy", np.array(quality))
-    np.save(directory / "cycle_quality.npy", np.concatenate(cycle_quality))
+    _save(directory / "offsets.npy", np.array(offsets, dtype=np.int64))
+    _save(directory / "bounds.npy", np.concatenate(bounds))
+    _save(directory / "recording.npy", np.repeat(np.arange(len(counts)), counts))
+    _save(directory / "quality.npy", np.array(quality))
+    _save(directory / "cycle_quality.npy", np.concatenate(cycle_quality))
     index = {
         "collection": collection.name,
         "settings": asdict(config),
