@@ -1,6 +1,7 @@
 """`pahcl finetune`: the main job, from recordings on disk to files that hold the result."""
 
 import csv
+import itertools
 import json
 import re
 import tomllib
@@ -174,9 +175,8 @@ def test_sigterm_ends_a_run_in_good_order(circor, small_options, tmp_path):
         tmp_path, "finetune", "circor_murmur", "--data-dir", circor, "--epochs", "100000",
         *small_options,
     )  # fmt: skip
-    for line in process.stderr:
-        if "best" in line:  # an epoch is over
-            break
+    told = itertools.dropwhile(lambda line: "best" not in line, process.stderr)
+    next(told), next(told)  # an epoch is over, and its model written before the next line
 
     process.terminate()
     _, said = process.communicate(timeout=60)
