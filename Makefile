@@ -19,7 +19,7 @@ ADAPTERS_VENV ?= .venv-adapters
 LOWEST_VENV ?= .venv-lowest
 NEWEST_VENV ?= .venv-newest
 AUDIT_VENV ?= .venv-audit
-VERSIONS_ARGS ?= -n 2 --dist loadfile -m "not slow" tests/track tests/core tests/cli
+VERSIONS_ARGS ?= -n 2 --dist loadfile -m "not slow" --ignore=tests/docs --ignore=tests/integration
 CAMPAIGN_ARGS ?=
 PIP_ARGS ?=
 JOBS ?= 2
