@@ -80,6 +80,7 @@ def main() -> int:
         f"took {whole_s:.1f} s"
     ]
     checks = [
+        Check(name="kills", value=kills, least=options.kills),
         Check(name="rounds that ended with another store", value=different, most=0),
         Check(name="unfinished collections left", value=unfinished, most=0),
         Check(name="parts left", value=left_over, most=0),

@@ -41,6 +41,7 @@ def none(name: str, count: int) -> Check:
 def checks_of_kills(part: str, found: Kills) -> list[Check]:
     """The budgets of the kills."""
     return [
+        Check(name=part, value=found.kills, least=1),
         none(f"{part}: values lost of those whose log had returned", found.lost),
         none(f"{part}: duplicates of (name, step) after resuming", found.duplicates),
         none(f"{part}: (name, step) missing, left over or wrong in the end", found.wrong),
@@ -55,6 +56,7 @@ def checks_of_troubles(results: Sequence[Result]) -> list[Check]:
     full = [result for result in results if "disk" in result.trouble]
     longer = 100 * statistics.median(result.longer for result in results)
     return [
+        Check(name="troubles: trainings", value=len(results), least=1),
         none("troubles: trainings with another result", sum(not one.same for one in results)),
         none("troubles: lines missing in journals", sum(one.missing for one in results)),
         none("troubles: rows not accounted for", sum(one.unaccounted for one in results)),
@@ -70,6 +72,7 @@ def checks_of_troubles(results: Sequence[Result]) -> list[Check]:
 def checks_of_server(endings: Sequence[Ending]) -> list[Check]:
     """The budgets of the runs against a server."""
     return [
+        Check(name="server: runs", value=len(endings), least=1),
         none("server: programs that did not end well", sum(bool(one.error) for one in endings)),
         none("server: runs beyond their deadlines", sum(not one.in_time for one in endings)),
         none("server: values missing in journals", sum(one.journal_missing for one in endings)),

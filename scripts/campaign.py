@@ -178,8 +178,9 @@ def _section(part: Part, found: Mapping[str, Mapping[str, Any]]) -> Iterator[str
 
 
 def _shown(check: Mapping[str, Any]) -> str:
-    value = "–" if check["value"] is None else f"{check['value']:g}"
-    text = f"{value} {check['unit']}".rstrip()
+    value = check["value"]
+    number = "–" if value is None else f"{value:.0f}" if value == int(value) else f"{value:.3g}"
+    text = f"{number} {check['unit']}".rstrip()
     return text if check["ok"] else f"**{text}**"
 
 
