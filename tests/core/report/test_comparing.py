@@ -11,6 +11,7 @@ from pahcl_core.evaluation.comparison import compared
 from pahcl_core.evaluation.run_results import read_results
 from pahcl_core.evaluation.wording import number_text, p_text, signed_text
 from pahcl_core.report.comparing import _short, write_comparison
+from pahcl_core.report.report import SYNTHETIC
 from support.made_up_runs import made_up_answers, write_run, write_run_of_labels
 from support.pages import Page
 
@@ -50,6 +51,23 @@ def test_the_differences_are_those_of_runs_compare(runs, page):
         assert p_text(test.p) in page.texts
         assert number_text(one.first) in page.texts
     assert f"DeLong {p_text(found.metrics['auroc'].tests['delong'].p)}" in page.texts
+    assert "nothing defined" not in page.text
+
+
+def test_synthetic_figures_are_said_to_be(runs, page, tmp_path):
+    """Where one of the runs is."""
+    labels, probabilities = made_up_answers("circor_outcome", 40, seed=1)
+    made_up = write_run(
+        tmp_path / "made_up",
+        labels=labels,
+        probabilities=probabilities,
+        metrics={"test_auroc": 0.5, "provenance": "synthetic"},
+    )
+
+    other = Page(write_comparison([runs[0], made_up], to=tmp_path / "c.html"))
+
+    assert SYNTHETIC in other.text
+    assert SYNTHETIC not in page.text
 
 
 def test_what_names_have_in_common_is_left_out_of_charts():
