@@ -73,10 +73,9 @@ def test_each_label_is_compared_on_those_who_have_it(make):
     assert all(name.endswith(("_murmur", "_late")) for name in found.metrics)
 
 
-@pytest.mark.parametrize("folds", [1, 3])
-def test_a_label_comes_to_what_it_would_come_to_alone(make, folds):
-    """Every test of every metric is that of runs which tell this label and no other."""
-    runs = [
+def runs_of_two(make, folds):
+    """Of a method that knows much and of one that knows little, each over so many folds."""
+    return [
         [
             make(
                 f"{name}{fold}",
@@ -88,6 +87,12 @@ def test_a_label_comes_to_what_it_would_come_to_alone(make, folds):
         ]
         for name, seed, skill in (("a", 0, 0.8), ("b", 50, 0.2))
     ]
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_a_label_comes_to_what_it_would_come_to_alone(make, folds):
+    """Every test of every metric is that of runs which tell this label and no other."""
+    runs = runs_of_two(make, folds)
 
     found = compare(*methods(*runs), num_resamples=60, seed=3)
 
@@ -108,18 +113,7 @@ def test_a_label_comes_to_what_it_would_come_to_alone(make, folds):
 
 def test_the_t_test_is_corrected_by_the_persons_who_have_the_label(make):
     """Nadeau and Bengio's variance, from 40 persons trained on and 18 with `late` tested on."""
-    runs = [
-        [
-            make(
-                f"{name}{fold}",
-                answers(24, seed=seed + fold, skill=skill, lack_late=6, first=100 * fold),
-                seed=fold,
-                train=[f"t{n}" for n in range(40)],
-            )
-            for fold in range(3)
-        ]
-        for name, seed, skill in (("a", 0, 0.8), ("b", 50, 0.2))
-    ]
+    runs = runs_of_two(make, 3)
 
     found = compare(*methods(*runs), names=["accuracy_late"], num_resamples=20)
 

@@ -15,7 +15,7 @@ A NumPy archive, one row to a recording or to a cycle, which loads without unpic
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float32, Int64, Shaped
 
 from pahcl_core.config import to_dict
-from pahcl_core.data.collection import Collection
+from pahcl_core.data.collection import Collection, Recording, Subject
 from pahcl_core.data.cycle_set import CycleSet, with_windows
 from pahcl_core.data.preparation import Progress
 from pahcl_core.data.readers import CollectionName, reader_of
@@ -113,7 +113,8 @@ def embed(config: EmbedConfig, *, progress: Progress = lambda items, total: item
     collection = reader_of(config.collection).read(
         config.data_dir, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
-    if config.label is not None and config.label not in (known := _labels(collection)):
+    known = _labels(collection.recordings, collection.subjects)
+    if config.label is not None and config.label not in known:
         raise SettingError(
             f"label {config.label!r}: none of the collection's{closest(config.label, known)}; "
             f"labels: {', '.join(known) or 'none'}"
@@ -133,9 +134,10 @@ def embed(config: EmbedConfig, *, progress: Progress = lambda items, total: item
     return Embedded(columns=columns, about=_about(config, checkpoint, collection))
 
 
-def _labels(collection: Collection) -> list[str]:
-    names = {name for one in collection.recordings for name in one.labels}
-    return sorted(names.union(*(one.labels for one in collection.subjects)))
+def _labels(recordings: Iterable[Recording], subjects: Iterable[Subject]) -> list[str]:
+    """Names of what is known of any of them."""
+    names = {name for one in recordings for name in one.labels}
+    return sorted(names.union(*(one.labels for one in subjects)))
 
 
 def embed_cycles(
@@ -208,7 +210,7 @@ def _identity(
     recordings = [cycles.recordings[one] for one in number.tolist()]
     subject = {one.subject_id: one for one in collection.subjects}
     subjects = [subject[one.subject_id] for one in recordings]
-    told = sorted({name for one in (*recordings, *subjects) for name in one.labels})
+    told = _labels(recordings, subjects)
     text = {
         "recording": [one.path.relative_to(collection.root).as_posix() for one in recordings],
         "recording_id": [one.recording_id for one in recordings],
