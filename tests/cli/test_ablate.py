@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from pahcl_core.data.synthetic_physionet2016 import write_synthetic_physionet2016
-from support.cli_process import run, start
+from support.cli_process import start
+from support.forked import run
 
 SHARP = "objective.temperature=0.02"
 CONTRASTIVE = (
@@ -145,7 +146,7 @@ def test_without_data_it_says_how_to_get_some(cli):
 def test_killed_and_begun_again(data, small_options, tmp_path):
     """Ctrl-C says how to go on, SIGKILL cannot: either way it is the same command."""
     asked = (
-        "ablate", "--vary", SHARP, *data, "--seeds", "1", "--epochs", "40", "--device", "cpu",
+        "ablate", "--vary", SHARP, *data, "--seeds", "1", "--epochs", "12", "--device", "cpu",
         *small_options, *CONTRASTIVE,
     )  # fmt: skip
     whole = run(tmp_path, *asked, "--output-dir", "whole", timeout_s=600)

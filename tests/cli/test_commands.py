@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from support.cli_process import PAHCL, run, start
+from support.cli_process import PAHCL, start
+from support.forked import run
 
 
 def test_help_names_every_command(cli):

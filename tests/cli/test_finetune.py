@@ -11,7 +11,8 @@ import pytest
 from sklearn import metrics
 
 from pahcl_track.history import read_history
-from support.cli_process import run, run_in_terminal, start
+from support.cli_process import run_in_terminal, start
+from support.forked import run
 from support.pages import Page
 
 OUTPUTS = {

@@ -5,10 +5,11 @@ import tomllib
 
 import pytest
 
-from support.cli_process import run, start
+from support.cli_process import start
+from support.forked import run
 from support.histories import history
 
-EPOCHS = "60"  # so many that none is the last when the signal arrives
+EPOCHS = "12"  # so many that none is the last when the signal arrives
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from support.cli_process import SMALL
 from support.documents import blocks_of
-from support.typed import typed
+from support.typed import quick_pahcl, typed
 
 BLOCKS = blocks_of("docs/sweeps.md")
 (FILE,) = (block for block in BLOCKS if block.language == "toml")
@@ -26,16 +26,22 @@ def folder(circor, tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def programs(tmp_path_factory):
+    with quick_pahcl(tmp_path_factory.mktemp("programs"), small=False) as folder:
+        yield folder
+
+
 def trials(folder, name):
     return json.loads((folder / "outputs" / name / "sweep.json").read_text())["trials"]
 
 
 @pytest.mark.slow
-def test_the_document(folder):
+def test_the_document(folder, programs):
     """Its commands in their order, each of which goes on where the one before ended."""
     one, several, machines, wandb = COMMANDS
 
-    shown = typed(folder, one).splitlines()
+    shown = typed(folder, one, programs=programs).splitlines()
     assert shown[0].split() == [
         "trial", "state", "val", "auroc", "optimiser.lr", "training.batch_size", "pooling",
     ]  # fmt: skip
@@ -44,18 +50,18 @@ def test_the_document(folder):
     logs = {path: path.read_text() for path in folder.glob("outputs/murmur/trial_*/train.log")}
     assert len(logs) == 4
 
-    typed(folder, several)
+    typed(folder, several, programs=programs)
     assert [one["state"] for one in trials(folder, "murmur")] == ["complete"] * 6
     assert all(path.read_text() == text for path, text in logs.items()), "done twice"
     journal = (folder / "outputs/murmur/trial_000/journal.jsonl").read_text()
     first = json.loads(journal.splitlines()[0])
     assert (first["run"]["name"], first["run"]["group"]) == ("trial_000", "murmur")
 
-    typed(folder, machines)
+    typed(folder, machines, programs=programs)
     assert len(trials(folder, "shared")) == 4
     assert (folder / "sweeps.db").exists()
 
-    typed(folder, wandb)
+    typed(folder, wandb, programs=programs)
     assert json.loads((folder / "wandb-sweep.yaml").read_text())["method"] == "bayes"
 
 

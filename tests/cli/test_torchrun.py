@@ -10,7 +10,7 @@ from support.cli_process import environment
 from support.histories import history
 from support.rank_process import start_ranks
 
-EPOCHS = "20"  # so many that none is the last when the signal arrives
+EPOCHS = "8"  # so many that none is the last when the signal arrives
 
 
 def torchrun(folder, *arguments):

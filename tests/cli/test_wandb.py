@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from oracles.wandb_file import read_wandb_file
-from support.cli_process import run
+from support import cli_process
+from support.forked import run
 from support.wandb_server import WandbServer
 
 TRAIN = ("loss", "accuracy", "f1", "precision", "recall")
@@ -164,7 +165,7 @@ def test_without_wandb_one_warning_and_the_same_result(offline, circor, small_op
     directory, _, _ = offline
     arguments = command(circor, small_options, "--tracker", "wandb", "--tracker", "console")
 
-    result = run(tmp_path, *arguments, env=without_wandb(tmp_path))
+    result = cli_process.run(tmp_path, *arguments, env=without_wandb(tmp_path))
 
     assert result.returncode == 0, result.stderr
     warnings = [line for line in result.stderr.splitlines() if line.startswith("warning")]
@@ -178,7 +179,7 @@ def test_without_wandb_one_warning_and_the_same_result(offline, circor, small_op
 def test_strict_tracking_stops_instead(circor, small_options, tmp_path):
     arguments = command(circor, small_options, "--tracker", "wandb", "--strict-tracking")
 
-    result = run(tmp_path, *arguments, env=without_wandb(tmp_path))
+    result = cli_process.run(tmp_path, *arguments, env=without_wandb(tmp_path))
 
     assert result.returncode == 2
     assert "pip install 'pahcl-track[wandb]'" in result.stderr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from support.cli_process import run
+from support.forked import run
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
@@ -28,13 +28,19 @@ def real() -> Path:
     return Path(os.environ["PAHCL_REAL_DATA"])
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    """What is prepared for one task serves another of the same recordings."""
+    return tmp_path_factory.mktemp("prepared")
+
+
 @pytest.mark.parametrize("task", POSITIVE)
-def test_a_task_from_the_download_to_the_score(real, task, tmp_path):
+def test_a_task_from_the_download_to_the_score(real, task, store, tmp_path):
     collection = "circor" if task.startswith("circor") else task
 
     result = run(
         tmp_path, "finetune", task, "--data-dir", real / collection, "--epochs", "1",
-        "--set", "training.cycles_per_recording=2", timeout_s=400,
+        "--set", f"store={store}", "--set", "training.cycles_per_recording=2", timeout_s=400,
     )  # fmt: skip
 
     assert result.returncode == 0, result.stderr

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
-from support.cli_process import SMALL, run
+from support.cli_process import SMALL
+from support.forked import run
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",

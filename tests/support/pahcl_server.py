@@ -1,20 +1,22 @@
-"""`pahcl` for the many commands of the documents: imported once, begun often.
+"""`pahcl` for many commands: imported once, begun often.
 
-    python pahcl_server.py SOCKET
+    python pahcl_server.py SOCKET [small]
 
 Each command that `pahcl_client.py` asks for is a process of its own, forked from this one with the
-caller's folder, environment and streams, and with `typed_small` made of what was typed.
+caller's folder, environment and streams; where it is to be `small`, with `typed_small` made of what
+was typed.
 """
 
 import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 
 from support.small_commands import typed_small
 
 
-def serve(path: str) -> None:
+def serve(path: str, adapt: Callable[[list[str]], list[str]]) -> None:
     """Until killed, or alone."""
     import sklearn.linear_model  # noqa: F401  what most commands import
     import torch  # noqa: F401
@@ -37,12 +39,12 @@ def serve(path: str) -> None:
         connection.settimeout(None)
         if os.fork() == 0:
             server.close()
-            _answer(connection, main)
+            _answer(connection, main, adapt)
         connection.close()
         _reap()
 
 
-def _answer(connection: socket.socket, main) -> None:
+def _answer(connection: socket.socket, main, adapt) -> None:
     """Begin the command in a child of its own, and say how it ended."""
     message, streams, _, _ = socket.recv_fds(connection, 1 << 20, 3)
     asked = json.loads(message)
@@ -54,7 +56,7 @@ def _answer(connection: socket.socket, main) -> None:
         os.chdir(asked["folder"])
         os.environ.clear()
         os.environ.update(asked["environment"])
-        sys.argv = ["pahcl", *typed_small(asked["arguments"])]
+        sys.argv = ["pahcl", *adapt(asked["arguments"])]
         main()  # ends the process
     _, status = os.waitpid(child, 0)
     connection.send(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
@@ -71,4 +73,4 @@ def _reap() -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], typed_small if sys.argv[2:] == ["small"] else list)

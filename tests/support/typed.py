@@ -4,37 +4,22 @@ import contextlib
 import os
 import stat
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from support.cli_process import PAHCL, environment
-
-_HERE = Path(__file__).parent
+from support.forked import serving
 
 
 @contextlib.contextmanager
-def quick_pahcl(folder: Path) -> Iterator[Path]:
+def quick_pahcl(folder: Path, *, small: bool = True) -> Iterator[Path]:
     """A folder for `PATH` whose `pahcl` begins at once, and does little; see `pahcl_server`."""
-    path = folder / "socket"
     program = folder / "pahcl"
-    client = f'"{sys.executable}" -S -E "{_HERE}/pahcl_client.py" "{path}" "$@"'
-    program.write_text(f"#!/bin/sh\nexec {client}\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    searched = os.pathsep.join([str(_HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    server = subprocess.Popen(
-        [sys.executable, str(_HERE / "pahcl_server.py"), str(path)],
-        env=environment(folder) | {"PYTHONPATH": searched},
-    )
-    try:
-        while not path.exists():
-            assert server.poll() is None, "it could not begin"
-            time.sleep(0.05)
+    with serving(folder / "socket", small=small) as asking:
+        quoted = " ".join(f'"{part}"' for part in asking)
+        program.write_text(f'#!/bin/sh\nexec {quoted} "$@"\n')
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
         yield folder
-    finally:
-        server.kill()
-        server.wait()
 
 
 def typed(folder: Path, text: str, *, programs: Path = PAHCL.parent) -> str:
