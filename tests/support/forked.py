@@ -1,6 +1,7 @@
 """`pahcl` forked from a process that has its imports behind it: seconds less for each command.
 
-What a command does is the same; what is about how it begins needs `cli_process`.
+What a command does is the same; what is about how it begins needs `cli_process`, which is also what
+runs it where forking a process with threads is not safe, or not known.
 """
 
 import atexit
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from support import cli_process
 from support.cli_process import environment
 
 _HERE = Path(__file__).parent
@@ -26,6 +28,8 @@ def run(
     timeout_s: float = 120.0,
 ) -> subprocess.CompletedProcess[str]:
     """`pahcl` in a folder, to its end, with nobody at the keyboard."""
+    if sys.platform != "linux":
+        return cli_process.run(folder, *arguments, env=env, timeout_s=timeout_s)
     return subprocess.run(
         [*_asking(), *map(str, arguments)],
         cwd=folder,
