@@ -35,11 +35,14 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def start(
-    folder: Path, *arguments: str | Path, env: dict[str, str] | None = None
+    folder: Path,
+    *arguments: str | Path,
+    env: dict[str, str] | None = None,
+    program: Sequence[str] | None = None,
 ) -> subprocess.Popen[str]:
-    """`pahcl` in a folder, with nobody at the keyboard."""
+    """`pahcl`, or a `program` in its place, in a folder, with nobody at the keyboard."""
     return subprocess.Popen(
-        [str(PAHCL), *map(str, arguments)],
+        [*(program or [str(PAHCL)]), *map(str, arguments)],
         cwd=folder,
         env=environment(folder) | (env or {}),
         stdin=subprocess.DEVNULL,
@@ -54,9 +57,10 @@ def run(
     *arguments: str | Path,
     env: dict[str, str] | None = None,
     timeout_s: float = 120.0,
+    program: Sequence[str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The same, to its end."""
-    process = start(folder, *arguments, env=env)
+    process = start(folder, *arguments, env=env, program=program)
     out, err = process.communicate(timeout=timeout_s)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

@@ -28,18 +28,8 @@ def run(
     timeout_s: float = 120.0,
 ) -> subprocess.CompletedProcess[str]:
     """`pahcl` in a folder, to its end, with nobody at the keyboard."""
-    if sys.platform != "linux":
-        return cli_process.run(folder, *arguments, env=env, timeout_s=timeout_s)
-    return subprocess.run(
-        [*_asking(), *map(str, arguments)],
-        cwd=folder,
-        env=environment(folder) | (env or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    program = _asking() if sys.platform == "linux" else None
+    return cli_process.run(folder, *arguments, env=env, timeout_s=timeout_s, program=program)
 
 
 @contextlib.contextmanager

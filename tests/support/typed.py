@@ -13,7 +13,12 @@ from support.forked import serving
 
 @contextlib.contextmanager
 def quick_pahcl(folder: Path, *, small: bool = True) -> Iterator[Path]:
-    """A folder for `PATH` whose `pahcl` begins at once, and does little; see `pahcl_server`."""
+    """A folder for `PATH` whose `pahcl` begins at once.
+
+    Args:
+        folder: It, empty.
+        small: Whether what is typed is made small; see `small_commands`.
+    """
     program = folder / "pahcl"
     with serving(folder / "socket", small=small) as asking:
         quoted = " ".join(f'"{part}"' for part in asking)
