@@ -46,7 +46,11 @@ class BandEnergies(nn.Module):
         reach = (centre * (ratio - 1.0)).clamp(min=bin_hz)
         bins = torch.arange(size + 1, dtype=torch.float64) * bin_hz
         weights = (1.0 - (bins[:, None] - centre).abs() / reach).clamp(min=0.0)
-        self.register_buffer("weights", (weights / weights.sum(dim=0)).float())
+        weights = (weights / weights.sum(dim=0)).float()
+        heard = weights.sum(dim=1).nonzero()  # half of the bins, and the power of the rest is lost
+        self._heard = slice(int(heard[0]), int(heard[-1]) + 1)
+        # A row for the real part of each bin, and the same for its imaginary part.
+        self.register_buffer("weights", weights[self._heard].repeat_interleave(2, dim=0))
 
     def forward(self, samples: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch time bands"]:
         """Of each token; samples left over at the end count for the last frames alone."""
@@ -55,5 +59,5 @@ class BandEnergies(nn.Module):
         num_tokens = samples.shape[1] // SAMPLES_PER_TOKEN
         frames = F.pad(samples, (margin, margin)).unfold(1, size, SAMPLES_PER_TOKEN)
         spectrum = torch.fft.rfft(frames[:, :num_tokens] * self.frame, n=self._fft_size)
-        power = spectrum.real.square() + spectrum.imag.square()  # (B, T, N/2 + 1)
-        return torch.log(power @ self.weights + _FLOOR)
+        parts = torch.view_as_real(spectrum[:, :, self._heard]).flatten(2)
+        return torch.log(parts.square() @ self.weights + _FLOOR)
