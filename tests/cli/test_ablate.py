@@ -49,9 +49,10 @@ def test_a_dry_run_shows_the_runs_and_writes_nothing(cli, options, tmp_path):
     assert shown.exit_code == 0, shown.stderr
     assert [SHARP + "/seed_42", "to", "do", SHARP] in map(str.split, shown.stdout.splitlines())
     assert "base is positives=same_recording, objective.temperature=0.1" in shown.stdout
-    assert "3 pretrainings and 1 encoders with random weights, probed on phys" in shown.stdout
+    assert "4 pretrainings and 1 encoders with random weights, probed on phys" in shown.stdout
     assert [one["name"] for one in json.loads(told.stdout)["runs"]] == [
-        "random/seed_42", "base/seed_42", "positives=same_cycle/seed_42", f"{SHARP}/seed_42",
+        "random/seed_42", "base/seed_42", "positives=same_person/seed_42",
+        "positives=same_cycle/seed_42", f"{SHARP}/seed_42",
     ]  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
@@ -65,6 +66,8 @@ def test_crossed_variants_are_every_combination(cli, options):
     assert [one["settings"] for one in runs[2:]] == [
         ["objective.positives=same_recording", SHARP],
         ["objective.positives=same_recording", "objective.temperature=0.2"],
+        ["objective.positives=same_person", SHARP],
+        ["objective.positives=same_person", "objective.temperature=0.2"],
         ["objective.positives=same_cycle", SHARP],
         ["objective.positives=same_cycle", "objective.temperature=0.2"],
     ]

@@ -58,7 +58,7 @@ def test_encoders_are_all_there_are(base_config):
     [
         ("substructures", "substructures", ["physiology", 2, 4, 8]),
         ("temperature", "temperature", [0.05, 0.1, 0.2, 0.5]),
-        ("positives", "positives", ["same_recording", "same_cycle"]),
+        ("positives", "positives", ["same_recording", "same_person", "same_cycle"]),
         ("lambda", "substructure_weight", [0.25, 0.5, 1, 2, 0.5]),
         ("lambda", "cycle_weight", [1, 1, 1, 1, 1]),
         ("lambda", "cycle_full", [0, 0, 0, 0, 0.5]),

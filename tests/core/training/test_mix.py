@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.training.augmentation import AugmentationConfig, augmented
 from pahcl_core.training.draws import Draw
-from pahcl_core.training.windows import Mix, WindowSource, epoch_of, pairs_of
+from pahcl_core.training.partners import Groups, pairs_of
+from pahcl_core.training.windows import Mix, WindowSource, epoch_of
 
 COLLECTIONS = st.lists(
     st.lists(st.integers(1, 6), min_size=1, max_size=6), min_size=2, max_size=4
@@ -180,10 +181,11 @@ def test_partners_of_a_cycle_drawn_again_are_drawn_anew():
     cycles, _ = mixed([[6, 1, 5]], [1.0])
     anchor = np.arange(len(cycles))
 
-    partner = pairs_of(cycles, anchor + 2 * len(cycles), Draw(3, 1))
+    groups = Groups(cycles.recording)
+    partner = pairs_of(groups, anchor + 2 * len(cycles), Draw(3, 1))
 
     assert (partner // len(cycles) == 2).all()
     assert (cycles.recording[partner % len(cycles)] == cycles.recording).all()
     alone = cycles.recording == 1
     assert ((partner % len(cycles) == anchor) == alone).all()
-    assert (partner % len(cycles) != pairs_of(cycles, anchor, Draw(3, 1))).any()
+    assert (partner % len(cycles) != pairs_of(groups, anchor, Draw(3, 1))).any()

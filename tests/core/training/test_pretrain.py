@@ -143,6 +143,21 @@ def test_partners_are_as_the_objective_says(learner, positives, same, mocker):
     assert ((partners == anchors) == same).all()
 
 
+def test_a_partner_may_be_of_another_recording_of_the_person(learner, mocker):
+    """Each has two recordings of four cycles: four of the seven others are of the other one."""
+    one = learner(objective=contrastive(positives="same_person"))
+    seen = mocker.spy(type(one.source), "shifted")
+
+    one.loss(np.arange(0, 48, 3))
+
+    anchors, partners = (call.args[1] for call in seen.mock_calls)
+    assert (one.person[partners] == one.person[anchors]).all()
+    assert (partners != anchors).all()
+    elsewhere = partners // 4 != anchors // 4
+    assert elsewhere.any()
+    assert not elsewhere.all()
+
+
 def test_a_person_is_one_person_under_two_numbers(learner, make_cohort):
     """So that their cycles are no negatives of each other."""
     cohort = make_cohort()

@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 
 from oracles.windows import stretched_window, window
 from pahcl_core.data.cycle_set import CycleSet
-from pahcl_core.training.draws import Draw
 from pahcl_core.training.windows import (
     WindowSource,
     batches,
     epoch_of,
     in_order,
     num_batches,
-    pairs_of,
 )
 
 RATE = 100
@@ -219,37 +217,3 @@ def test_batches_are_of_nearly_equal_size(num, size):
 
 def test_evaluation_takes_batches_in_order():
     assert [batch.tolist() for batch in in_order(np.arange(7), 3)] == [[0, 1, 2], [3, 4, 5], [6]]
-
-
-@given(counts=st.lists(st.integers(1, 6), min_size=1, max_size=5), seed=st.integers(0, 2**32 - 1))
-def test_a_partner_is_another_cycle_of_the_same_recording(counts, seed):
-    """Itself only where the recording has a single cycle."""
-    cycles = cycle_set([90] * len(counts), counts)
-    anchor = everything(cycles)
-
-    partner = pairs_of(cycles, anchor, Draw(seed, 1))
-
-    assert (cycles.recording[partner] == cycles.recording[anchor]).all()
-    alone = np.array(counts)[cycles.recording] == 1
-    assert ((partner == anchor) == alone).all()
-
-
-def test_every_other_cycle_is_a_partner_as_often():
-    """4000 epochs, one of the 4 others each: 1000 times, within 5 standard deviations."""
-    cycles = cycle_set()
-    anchor = np.array([5])
-
-    partner = Counter(pairs_of(cycles, anchor, Draw(3, epoch)).item() for epoch in range(4000))
-
-    assert set(partner) == {3, 4, 6, 7}
-    assert all(abs(n - 1000) < 5 * (4000 / 4 * 3 / 4) ** 0.5 for n in partner.values())
-
-
-def test_a_partner_does_not_depend_on_the_batch():
-    cycles = cycle_set()
-    anchor = everything(cycles)
-    together = pairs_of(cycles, anchor, Draw(3, 1))
-
-    for one in anchor:
-        assert pairs_of(cycles, anchor[one : one + 1], Draw(3, 1)) == together[one]
-    assert (pairs_of(cycles, anchor[::-1].copy(), Draw(3, 1)) == together[::-1]).all()

@@ -79,8 +79,8 @@ AXES: Mapping[str, Axis] = {
         ),
         Axis(
             name="positives",
-            question="What belongs together: two cycles of a recording, or two views of one?",
-            values=_each("objective.positives", "same_recording", "same_cycle"),
+            question="What belongs together: cycles of a recording, of a person, or views of one?",
+            values=_each("objective.positives", "same_recording", "same_person", "same_cycle"),
         ),
         Axis(
             name="lambda",

@@ -47,8 +47,13 @@ class ObjectiveConfig:
 
     projection_size: int = 64
 
-    positives: Literal["same_recording", "same_cycle"] = "same_recording"
-    """Two cycles of a recording, or two views of one cycle."""
+    positives: Literal["same_recording", "same_person", "same_cycle"] = "same_recording"
+    """Two cycles of a recording, two cycles of a person, of whichever of their recordings, or two
+    views of one cycle. Prediction tells of the one what the other has.
+
+    Diamant et al., "Patient contrastive learning: A performant, expressive, and practical approach
+    to electrocardiogram modeling", PLOS Computational Biology 2022: two recordings of a person.
+    """
 
     exclude_same_person: bool = True
     """Other cycles of the same person are no negatives."""

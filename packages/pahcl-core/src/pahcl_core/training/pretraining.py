@@ -2,9 +2,9 @@
 
 An encoder predicts sound that it was not shown, of the cycle and of each phase in it
 (`training.prediction`), and goes on telling what it told as it began (`training.anchor`). Beside
-that, or instead, two cycles of one recording, each changed at random, are drawn together, and away
-from the cycles of other people: cycle-level InfoNCE. The same goes for each of the four phases:
-substructure-level InfoNCE (`losses.hierarchical`). What is minimised is the weighted sum.
+that, or instead, two cycles of one recording or person, each changed at random, are drawn together,
+and away from the cycles of other people: cycle-level InfoNCE. The same goes for each of the four
+phases: substructure-level InfoNCE (`losses.hierarchical`). What is minimised is the weighted sum.
 """
 
 from collections.abc import Mapping
@@ -28,12 +28,13 @@ from pahcl_core.training.machine import EncoderPass, compile_in_place
 from pahcl_core.training.momentum import MomentumContrast
 from pahcl_core.training.monitor import Monitor
 from pahcl_core.training.objective import Objective
+from pahcl_core.training.partners import Groups, pairs_of
 from pahcl_core.training.prediction import Prediction
 from pahcl_core.training.rank_layers import over_ranks
 from pahcl_core.training.ranks import ALONE, Ranks
 from pahcl_core.training.settings import PretrainConfig
 from pahcl_core.training.versions import versions
-from pahcl_core.training.windows import Mix, Windows, WindowSource, batches, epoch_of, pairs_of
+from pahcl_core.training.windows import Mix, Windows, WindowSource, batches, epoch_of
 
 _VALIDATION = 0  # the epoch whose random numbers validation always has; training counts from 1
 
@@ -73,6 +74,9 @@ class Pretraining:
         self.train_cycles = cohorts.cycles_of(cohorts.train)
         self.val_cycles = cohorts.cycles_of(cohorts.val)
         self.person = cohorts.person
+        together = {"same_recording": self.cycles.recording, "same_person": self.person}
+        group = together.get(config.objective.positives)
+        self.groups = None if group is None else Groups(group)
         weights = tuple(config.weights.get(name, 1.0) for name in cohorts.by_name)
         self.mix = Mix(part=cohorts.collection, weights=weights) if config.weights else None
         self.source = WindowSource.seen_by(config.encoder, cohorts.cycles, config.signal, device)
@@ -223,8 +227,8 @@ class Pretraining:
         draws = (Draw(self.config.seed, epoch, view=0), Draw(self.config.seed, epoch, view=1))
         own = self.ranks.share(batch)
         partner = own
-        if self.config.objective.positives == "same_recording":
-            partner = pairs_of(self.cycles, own, draws[0])
+        if self.groups is not None:
+            partner = pairs_of(self.groups, own, draws[0])
         views = [
             view_of(self.source, cycles, self.config.augmentation, draw)
             for cycles, draw in zip((own, partner), draws, strict=True)

@@ -13,7 +13,6 @@ from torch import Tensor
 from pahcl_core.data.cycle_set import CycleSet
 from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.models.encoder import EncoderConfig
-from pahcl_core.training.draws import Draw, Purpose, uniforms
 
 
 class Windows(NamedTuple):
@@ -233,26 +232,6 @@ def batches(
 def num_batches(num_cycles: int, batch_size: int) -> int:
     """How many batches that makes."""
     return max(1, -(-num_cycles // batch_size))
-
-
-def pairs_of(
-    cycles: CycleSet, anchor: Int64[np.ndarray, "batch"], draw: Draw
-) -> Int64[np.ndarray, "batch"]:
-    """For each cycle another one of the same recording, or itself where there is no other.
-
-    That of an index beyond the last, which `epoch_of` has for a cycle drawn again, is, too.
-    """
-    again, cycle = np.divmod(anchor, len(cycles))
-    recording = cycles.recording[cycle]
-    first = np.searchsorted(cycles.recording, recording, side="left")
-    count = np.searchsorted(cycles.recording, recording, side="right") - first
-    streams = draw.streams(torch.from_numpy(anchor))
-    place = uniforms(streams[:, Purpose.PARTNER], 1)[:, 0].numpy()
-    step = 1 + np.floor(place * np.maximum(count - 1, 0)).astype(np.int64)
-    result: Int64[np.ndarray, "batch"] = (
-        first + (cycle - first + step) % count + again * len(cycles)
-    )
-    return result
 
 
 def in_order(
