@@ -16,14 +16,16 @@ folds. There is no budget: it is a property of the labels.
 """
 
 import argparse
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from _checks import Check, format_table, real_data, report
-from jaxtyping import Float64, Int64, Shaped
+from _probing import auroc, embedded, pretrained_encoder, random_encoder
+from jaxtyping import Float64, Int64
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -33,21 +35,20 @@ from sklearn.preprocessing import StandardScaler
 from pahcl_core.baselines.features import recording_features
 from pahcl_core.baselines.spectral import SpectrumConfig
 from pahcl_core.data.tasks import TASKS
+from pahcl_core.metrics.aggregation import mean_by
 from pahcl_core.models.encoder import Encoder
-from pahcl_core.training.checkpoint import encoder_from, load_checkpoint
 from pahcl_core.training.cohorts import read_cohorts
-from pahcl_core.training.conclusion import score_predictions
 from pahcl_core.training.people import Cohort
-from pahcl_core.training.probe import linear_probe, recording_embeddings
-from pahcl_core.training.rows import FOLDS
+from pahcl_core.training.probe import linear_probe
+from pahcl_core.training.rows import FOLDS, labelled_rows
 from pahcl_core.training.settings import PretrainConfig
-from pahcl_core.training.windows import WindowSource
 
 TASK = TASKS["circor_outcome"]
 MURMUR = {"Absent": 0.0, "Unknown": 0.5, "Present": 1.0}
 PULL = 30.0  # of the ridge regression: a few hundred figures of a few hundred recordings
 
 Rows = Float64[np.ndarray, "recordings figures"]
+Ask = Callable[[Int64[np.ndarray, "recordings"], Rows], float]
 
 
 def main() -> int:
@@ -63,22 +64,24 @@ def main() -> int:
         return 0
     config = PretrainConfig(data={"circor": data / "circor"}, train_on="all")
     cohort = read_cohorts(config, lambda items, total: items).by_name["circor"]
-    asked = Asked(cohort, options.divisions)
+    ask = functools.partial(_auroc, cohort, options.divisions)
     heard, bands = recording_features(cohort.cycles, "phase_bands", SpectrumConfig(), config.signal)
     murmur = np.array([[MURMUR[cohort.cycles.recordings[one].labels["murmur"]]] for one in heard])
     plain = {
         "the murmur's label": murmur,
-        "and the heart rate": np.hstack([murmur, _heart_rates(cohort, heard)]),
+        "and the heart rate": np.hstack([murmur, _heart_rates(cohort)]),
         "energies of bands in phases": bands,
     }
-    checks = [Check(name=name, value=asked(heard, rows)) for name, rows in plain.items()]
-    found = {
-        kind: [
-            _told_by(_encoder(config, seed, pretrained), config, asked, bands)
-            for seed in range(options.seeds)
+    checks = [Check(name=name, value=ask(heard, rows)) for name, rows in plain.items()]
+    seeds = range(options.seeds)
+    encoders = {"random": [random_encoder(config, seed) for seed in seeds]}
+    if options.pretrained is not None:
+        encoders["pretrained"] = [
+            pretrained_encoder(config, seed, options.pretrained) for seed in seeds
         ]
-        for kind, pretrained in (("random", None), ("pretrained", options.pretrained))
-        if kind == "random" or pretrained is not None
+    found = {
+        kind: [_told_by(encoder, config, cohort, bands, ask) for encoder in made]
+        for kind, made in encoders.items()
     }
     rows = [
         [kind, *(f"{np.mean(one):.3f} ± {np.std(one):.3f}" for one in zip(*told, strict=True))]
@@ -101,64 +104,39 @@ class Told(NamedTuple):
     rest_of_bands: float
 
 
-def _told_by(encoder: Encoder, config: PretrainConfig, asked: "Asked", bands: Rows) -> Told:
+def _told_by(
+    encoder: Encoder, config: PretrainConfig, cohort: Cohort, bands: Rows, ask: Ask
+) -> Told:
     """Ask for the outcome from what this encoder says."""
-    cohort = asked.cohort
-    source = WindowSource.seen_by(encoder.config, cohort.cycles, config.signal, torch.device("cpu"))
-    heard, embedded = recording_embeddings(encoder, source, cohort)
+    heard, rows = embedded(encoder, cohort, config)
     told: Rows = cross_val_predict(
         make_pipeline(StandardScaler(), Ridge(PULL)),
-        embedded,
+        rows,
         bands,
-        groups=asked.persons(heard),
+        groups=labelled_rows(heard, cohort, TASK).persons,
         cv=GroupKFold(FOLDS),
     )
     return Told(
-        embedding=asked(heard, embedded),
+        embedding=ask(heard, rows),
         r2_of_bands=r2_score(bands, told),
-        bands_as_told=asked(heard, told),
-        rest_of_bands=asked(heard, bands - told),
+        bands_as_told=ask(heard, told),
+        rest_of_bands=ask(heard, bands - told),
     )
 
 
-class Asked:
-    """The probe, over several divisions of a cohort."""
-
-    def __init__(self, cohort: Cohort, divisions: int) -> None:
-        self.cohort = cohort
-        self._divisions = divisions
-        self._person_of = {one.subject_id: one.person_id for one in cohort.collection.subjects}
-
-    def __call__(self, recordings: Int64[np.ndarray, "recordings"], rows: Rows) -> float:
-        """The mean AUROC."""
-        scores = []
-        for seed in range(self._divisions):
-            said = linear_probe(recordings, rows, self.cohort, TASK, seed=seed)
-            scores.append(float(score_predictions(said, TASK).values["auroc"]))
-        return float(np.mean(scores))
-
-    def persons(
-        self, recordings: Int64[np.ndarray, "recordings"]
-    ) -> Shaped[np.ndarray, "recordings"]:
-        """Whose they are."""
-        of = self.cohort.cycles.recordings
-        return np.array([self._person_of[of[one].subject_id] for one in recordings])
+def _auroc(
+    cohort: Cohort, divisions: int, recordings: Int64[np.ndarray, "recordings"], rows: Rows
+) -> float:
+    """Of the probe, the mean over so many divisions of the cohort."""
+    said = (linear_probe(recordings, rows, cohort, TASK, seed=seed) for seed in range(divisions))
+    return float(np.mean([auroc(one, TASK) for one in said]))
 
 
-def _heart_rates(cohort: Cohort, recordings: Int64[np.ndarray, "recordings"]) -> Rows:
+def _heart_rates(cohort: Cohort) -> Rows:
     """Beats a minute, the mean of each recording's cycles."""
     cycles = cohort.cycles
     rates = 60 * cycles.sample_rate / (cycles.bounds[:, -1] - cycles.bounds[:, 0])
-    return np.array([[rates[cycles.recording == one].mean()] for one in recordings])
-
-
-def _encoder(config: PretrainConfig, seed: int, pretrained: Path | None) -> Encoder:
-    """With random weights, or those that a probe left."""
-    if pretrained is not None:
-        path = pretrained / f"seed_{seed}" / "best_model.pt"
-        return encoder_from(path, load_checkpoint(path), config.encoder)
-    torch.manual_seed(seed)
-    return Encoder(config.encoder, sample_rate=config.signal.sample_rate)
+    return mean_by(cycles.recording, rates[:, None])[1]
 
 
 if __name__ == "__main__":

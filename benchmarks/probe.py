@@ -20,22 +20,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from _checks import Check, format_table, real_data, report
+from _probing import NAME, auroc, embedded, pretrained_encoder, random_encoder
 
 from pahcl_core.config import apply_overrides, from_dict, to_dict
-from pahcl_core.data.tasks import TASKS, Task
+from pahcl_core.data.tasks import TASKS
 from pahcl_core.metrics.paired import PairedRuns, paired_bootstrap
 from pahcl_core.metrics.paired_runs import wilcoxon
 from pahcl_core.models.encoder import Encoder
-from pahcl_core.training.checkpoint import encoder_from, load_checkpoint
 from pahcl_core.training.cohorts import Cohorts, read_cohorts
-from pahcl_core.training.conclusion import score_predictions
 from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.pretrain import pretrain
-from pahcl_core.training.probe import linear_probe, recording_embeddings
+from pahcl_core.training.probe import linear_probe
 from pahcl_core.training.settings import PretrainConfig, ScheduleConfig
-from pahcl_core.training.windows import WindowSource
 from pahcl_track import NullTracker
 
 COLLECTIONS = ("circor", "physionet2016", "pascal")
@@ -70,7 +67,7 @@ def _config(
     config = PretrainConfig(
         data={name: data / name for name in COLLECTIONS},
         output_dir=output,
-        experiment_name=f"seed_{seed}",
+        experiment_name=NAME.format(seed),
         seed=seed,
         train_on="all",
         training=ScheduleConfig(epochs=epochs, batch_size=32, checkpoint_every=0),
@@ -81,30 +78,24 @@ def _config(
 
 def _of_seed(config: PretrainConfig) -> Mapping[str, tuple[Predictions, Predictions]]:
     """For each task what probes say: on the pretrained encoder, and on a random one."""
-    path = config.output_dir / config.name / "best_model.pt"
     if not (config.output_dir / config.name / "final_metrics.json").exists():
         pretrain(config, tracker=NullTracker())
     cohorts = read_cohorts(config, lambda items, total: items)
-    checkpoint = load_checkpoint(path)
-    torch.manual_seed(config.seed)
-    random = Encoder(config.encoder, sample_rate=config.signal.sample_rate)
-    trained = encoder_from(path, checkpoint, config.encoder)
-    said, other = (_probed(encoder, cohorts, config) for encoder in (trained, random))
+    encoders = (
+        pretrained_encoder(config, config.seed, config.output_dir),
+        random_encoder(config, config.seed),
+    )
+    said, other = (_probed(encoder, cohorts, config) for encoder in encoders)
     return {name: (said[name], other[name]) for name in TASKS}
 
 
 def _probed(
     encoder: Encoder, cohorts: Cohorts, config: PretrainConfig
 ) -> Mapping[str, Predictions]:
-    embedded = {}
-    for name, cohort in cohorts.by_name.items():
-        source = WindowSource.seen_by(
-            config.encoder, cohort.cycles, config.signal, torch.device("cpu")
-        )
-        embedded[name] = recording_embeddings(encoder, source, cohort)
+    rows = {name: embedded(encoder, cohort, config) for name, cohort in cohorts.by_name.items()}
     return {
         task.name: linear_probe(
-            *embedded[task.collection], cohorts.by_name[task.collection], task, seed=config.seed
+            *rows[task.collection], cohorts.by_name[task.collection], task, seed=config.seed
         )
         for task in TASKS.values()
     }
@@ -119,9 +110,7 @@ def _reported(
     rows, checks, details = [], [], {}
     for task in TASKS.values():
         pairs = [one[task.name] for one in found]
-        trained, random = (
-            np.array([_auroc(pair[side], task) for pair in pairs]) for side in (0, 1)
-        )
+        trained, random = (np.array([auroc(pair[side], task) for pair in pairs]) for side in (0, 1))
         first = pairs[0][0]
         apart = paired_bootstrap(
             [
@@ -163,10 +152,6 @@ def _reported(
         }
     titles = ["task", "n", "pretrained", "random", "difference [95 %]", "better", "p over seeds"]
     return report(checks, as_json=as_json, table=format_table(titles, rows), details=details)
-
-
-def _auroc(predictions: Predictions, task: Task) -> float:
-    return float(score_predictions(predictions, task).values["auroc"])
 
 
 if __name__ == "__main__":
