@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.losses.classification import LossConfig
+from pahcl_core.models.encoder import EncoderConfig
 from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.finetune import describe_finetune, finetune
 from pahcl_core.training.people import read_cohort
@@ -19,6 +21,7 @@ from pahcl_core.training.run_directory import STATE
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_track import Session, read_history
 from support.histories import history
+from support.threads import num_threads
 
 TRAINERS = {"pretrain": (pretrain, describe_pretrain), "finetune": (finetune, describe_finetune)}
 SCHEDULE = ScheduleConfig(
@@ -112,6 +115,21 @@ def test_whatever_is_pooled_the_end_is_the_same_to_the_bit(trainer, tmp_path):
 
     assert "instances.csv" in files(whole)
     assert files(tmp_path / "cut/run") == files(whole)
+
+
+def test_with_two_threads_the_end_is_the_same_to_the_bit(trainer, tmp_path):
+    """With the usual encoder and windows: how torch computes a layer depends on its size."""
+    usual = {"encoder": EncoderConfig(dropout=0.2), "signal": SignalConfig()}
+    with num_threads(2):
+        trainer(tmp_path / "whole", **usual)
+        whole = tmp_path / "whole/run"
+        interruption = Interruption(int(0.55 * num_batches(whole)))
+        with pytest.raises(KeyboardInterrupt):
+            trainer(tmp_path / "cut", progress=interruption, **usual)
+        trainer(tmp_path / "cut", resume=True, **usual)
+
+    assert files(tmp_path / "cut/run") == files(whole)
+    assert history(tmp_path / "cut/run") == history(whole)
 
 
 def test_interrupted_again_and_again(trainer, tmp_path):

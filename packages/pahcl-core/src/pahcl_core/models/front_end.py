@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pahcl_core.models.strided import StridedConv
+
 SAMPLES_PER_TOKEN = 32
 """16 ms at 2000 Hz."""
 
@@ -29,9 +31,8 @@ class FrontEnd(nn.Module):
             stride: Of `bands`: its output k is centred on the middle of as many samples.
         """
         super().__init__()
-        rest = SAMPLES_PER_TOKEN // stride
         self.bands = bands
-        self.second = nn.Conv1d(width // 2, width, 2 * rest, stride=rest, padding=rest // 2)
+        self.second = StridedConv(width // 2, width, stride=SAMPLES_PER_TOKEN // stride)
         self.second_norm = window_norm(width)
         self.third = nn.Conv1d(width, width, kernel_size=3, padding=1)
 
