@@ -28,7 +28,7 @@ class StridedConv(nn.Conv1d):
     def forward(
         self, x: Float[Tensor, "batch channels samples"]
     ) -> Float[Tensor, "batch width steps"]:
-        """One step to each whole stride, with zeros beyond the ends; what is left over is cut off."""
+        """A step to each whole stride, with zeros beyond the ends; what is left over is cut off."""
         (stride,) = self.stride
         batch, channels, length = x.shape
         num_blocks = length // stride + 1
