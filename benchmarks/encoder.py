@@ -32,7 +32,7 @@ from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.models.cost import cycles_per_second
 from pahcl_core.models.encoder import encoder_config
 from pahcl_core.models.kinds import SIZES, Size
-from pahcl_core.models.ssd import SSDBlock, SSDConfig
+from pahcl_core.models.ssd_block import SSDBlock, SSDConfig
 
 WIDTH, STATE = 256, 16
 LENGTHS = (125, 250, 1000, 2000, 4000)

@@ -7,7 +7,7 @@ import torch
 from oracles import encoder as by_loops
 from pahcl_core.models.convnext import ConvNeXtBlock
 from pahcl_core.models.encoder import Encoder, encoder_config
-from pahcl_core.models.ssd import SSDBlock
+from pahcl_core.models.ssd_block import SSDBlock
 from pahcl_core.models.transformer import Positions, TransformerLayer
 
 

@@ -186,14 +186,42 @@ def scalars(tensor):
     return list(map(scalars, tensor)) if tensor.ndim > 1 else list(tensor.unbind())
 
 
-def test_gradients_agree_with_differences():
-    """Of both directions over two chunks and a rest."""
-    arguments = tuple(t.requires_grad_() for t in inputs(5, batch=1, heads=1, head_dim=2, state=2))
+@pytest.mark.parametrize("both", [False, True], ids=["forwards", "both_ways"])
+def test_gradients_agree_with_differences(both):
+    """Of all it is given, over two chunks and a rest."""
+    x, decay, b, c, back = inputs(5, batch=1, heads=2, head_dim=2, state=2)
+    log_step, skip = inputs(5, batch=1, seed=1)[1], torch.tensor([0.7, -1.3]).double()
+    given = [x, decay, b, c, log_step, skip] + [back] * both
 
-    def both_ways(x, decay, b, c, back):
-        return ssd(x, decay, b, c, chunk=2, log_decay_back=back)
+    def layer(x, decay, b, c, log_step, skip, back=None):
+        step = {"log_step": log_step, "skip": skip, "log_decay_back": back}
+        return ssd(x, decay, b, c, chunk=2, **step)
 
-    assert torch.autograd.gradcheck(both_ways, arguments)
+    assert torch.autograd.gradcheck(layer, [t.requires_grad_() for t in given])
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["forwards", "both_ways"])
+def test_a_step_that_does_not_enter_is_one_of_zeros(both):
+    """What it gives and all gradients, but that it has none itself; a skip is left to it."""
+    x, decay, b, c, back = inputs(9)
+    out = torch.zeros(2, 9, 2, dtype=torch.bool)
+    out[0, 3:5] = out[1, 8, 0] = True
+    skip = torch.tensor([0.5, 2.0], dtype=torch.float64)
+    found = []
+    for hidden in (True, False):
+        leaves = [t.clone().requires_grad_() for t in (x, decay, b, c, back)]
+        heard = leaves[0] if hidden else leaves[0].masked_fill(out[..., None], 0.0)
+        log_step = torch.zeros_like(decay).masked_fill(out & torch.tensor(hidden), -torch.inf)
+        ways = {"log_decay_back": leaves[4] if both else None, "log_step": log_step}
+        y = ssd(heard, *leaves[1:4], chunk=4, **ways) + skip[:, None] * leaves[0]
+        if hidden:
+            skipped = ssd(heard, *leaves[1:4], chunk=4, skip=skip, **ways)
+            assert_equal(skipped, y, rel=1e-12)
+            y = skipped
+        found.append((y, *torch.autograd.grad(y.square().sum(), leaves[: 4 + both])))
+
+    for one, other in zip(*found, strict=True):
+        assert_equal(one, other, rel=1e-12)
 
 
 def test_decays_below_minus_30_count_as_minus_30():

@@ -6,7 +6,7 @@ import torch
 
 from oracles.ssd import block as block_by_loops
 from pahcl_core.errors import SettingError
-from pahcl_core.models.ssd import SSDBlock, SSDConfig
+from pahcl_core.models.ssd_block import SSDBlock, SSDConfig
 
 SMALL = {"width": 8, "state_size": 3, "head_dim": 4, "chunk": 4}
 

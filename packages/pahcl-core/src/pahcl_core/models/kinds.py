@@ -13,7 +13,7 @@ from pahcl_core.models.front_end import FrontEnd, LogEnergies
 from pahcl_core.models.pooling import AttentiveStatistics, Mean
 from pahcl_core.models.resnet import ResNet34
 from pahcl_core.models.sinc import SincBands
-from pahcl_core.models.ssd import SSDBlock, SSDConfig
+from pahcl_core.models.ssd_block import SSDBlock, SSDConfig
 from pahcl_core.models.transformer import Positions, TransformerLayer
 
 EncoderName = Literal["cnn_mamba", "sinc_mamba", "cnn_transformer", "resnet34_1d", "cnn"]

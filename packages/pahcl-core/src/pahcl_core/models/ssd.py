@@ -11,31 +11,25 @@ cheap, and the recurrence from one chunk's state to the next.
 
 What is unusual:
 
-- A second recurrence may run from the end to the start. The two differ in nothing but their decays
-  and share every matrix product, so that both together cost far less than twice one.
-- `b` and `c` serve all heads, so what is not attention is a few large products over all heads.
-- The short convolution is centred, since a cycle is there as a whole: nothing has to be causal.
+- A second recurrence may run from the end to the start, and shares the products of the first.
+- The gradient is written out. It takes products of the same form; automatic differentiation would
+  go through each factor by itself, which costs a block a tenth of its time.
 
-Letters for shapes: B batch, T time, K chunks, Q positions in a chunk, D directions, H heads,
-P channels of a head, N state.
+Letters for shapes: B batch, T time, K chunks, H heads, Q steps of a chunk, D directions, N state,
+P channels of a head. What is of one direction lies beside what is of the other: (…, D N, …).
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from pahcl_core.errors import SettingError
-from pahcl_core.models.depthwise import DepthwiseConv
 
 _LEAST_LOG_DECAY = -30.0
-_EPSILON = 1e-5  # of the norms
-_MOST_HEAD_DIM, _FEWEST_HEADS = 64, 4
 
 
 def ssd(
@@ -49,7 +43,7 @@ def ssd(
     log_step: Float[Tensor, "batch time heads"] | None = None,
     skip: Float[Tensor, "heads"] | None = None,
 ) -> Float[Tensor, "batch time heads head_dim"]:
-    """The recurrence above, from a state of zero.
+    """The recurrence above, from a state of zero; it can be differentiated once.
 
     Args:
         x: Input.
@@ -71,244 +65,254 @@ def ssd(
     """
     if chunk < 1:
         raise SettingError(f"chunk must be positive, got {chunk}")
-    decays = [log_decay] if log_decay_back is None else [log_decay, log_decay_back]
-    decay = torch.stack(decays, dim=2).clamp(min=_LEAST_LOG_DECAY)  # (B, T, D, H)
-    length = x.shape[1]
-    missing = -length % chunk
-    if missing:  # nothing enters after the end, so nothing comes back from there
-        x = F.pad(x, (0, 0, 0, 0, 0, missing))
-        decay = F.pad(decay, (0, 0, 0, 0, 0, missing))
-        b, c = F.pad(b, (0, 0, 0, missing)), F.pad(c, (0, 0, 0, missing))
-        log_step = None if log_step is None else F.pad(log_step, (0, 0, 0, missing))
-    x, decay, b, c = (t.unflatten(1, (-1, chunk)) for t in (x, decay, b, c))  # (B, K, Q, …)
-    decay = decay.unbind(dim=3)
-    step = None if log_step is None else log_step.unflatten(1, (-1, chunk))
-
-    ways = [_Way.of(decay[0].cumsum(dim=2), step, back=False)]
+    ways = [_chunked(log_decay.clamp(min=_LEAST_LOG_DECAY), chunk).cumsum(3)]
     if log_decay_back is not None:
-        ways.append(_Way.of(decay[1].flip(2).cumsum(dim=2).flip(2), step, back=True))
-    y = _inside(x, b, c, ways, skip)
-    for way in ways:
-        read = _entry_states_read(x, b, c, way)
-        y = torch.addcmul(y, read, way.passed.exp()[..., None])
-    return y.flatten(1, 2)[:, :length]
-
-
-class _Way(NamedTuple):
-    """One direction, in logarithms."""
-
-    passed: Float[Tensor, "batch chunks chunk heads"]
-    """What a state has left of itself after each step of a chunk that it passes."""
-
-    entered: Float[Tensor, "batch chunks chunk heads"]
-    """What an input is multiplied by, and divided by what was left by then: a later step has the
-    sum of both of it."""
-
-    back: bool
-
-    @classmethod
-    def of(cls, passed: Tensor, step: Tensor | None, *, back: bool) -> "_Way":
-        return cls(passed, -passed if step is None else step - passed, back)
-
-
-def _inside(
-    x: Float[Tensor, "batch chunks chunk heads head_dim"],
-    b: Float[Tensor, "batch chunks chunk state"],
-    c: Float[Tensor, "batch chunks chunk state"],
-    ways: Sequence[_Way],
-    skip: Float[Tensor, "heads"] | None,
-) -> Float[Tensor, "batch chunks chunk heads head_dim"]:
-    """What each step gets from its own chunk: attention, weakened by the decay in between."""
-    scores = c @ b.transpose(-1, -2)  # (B, K, Q, Q): what a step (row) reads of another (column)
-    itself = torch.eye(scores.shape[-1], dtype=x.dtype, device=x.device)
-    if len(ways) == 2:  # a step sees itself once in each direction
-        scores = scores * (1 + itself)
-    decay = _decay_between(ways)
+        back = _chunked(log_decay_back.clamp(min=_LEAST_LOG_DECAY), chunk)
+        ways.append(back.flip(3).cumsum(3).flip(3))
+    passed = torch.stack(ways, dim=3)  # (B, K, H, D, Q)
+    entered = -passed if log_step is None else _chunked(log_step, chunk)[:, :, :, None] - passed
     if skip is None:
-        weight = decay * scores[:, :, None]  # (B, K, H, Q, Q)
-    else:
-        weight = torch.addcmul(itself * skip[:, None, None], decay, scores[:, :, None])
-    return (weight @ x.transpose(2, 3)).transpose(2, 3)
+        skip = x.new_zeros(x.shape[2])
+    b, c = (_chunked(t.to(x.dtype), chunk).mT for t in (b, c))
+    y: Tensor = _InChunks.apply(x, b, c, passed, entered, skip)  # type: ignore[no-untyped-call]
+    return y
 
 
-def _decay_between(ways: Sequence[_Way]) -> Float[Tensor, "batch chunks heads chunk chunk"]:
-    """What step i (row) has left of step j's input (column), by the direction from j to i.
-
-    Where none leads there, minus infinity enters before the exponential: masking its result would
-    be too late, since the difference is positive there and may overflow, and zero times infinity
-    has no gradient.
-    """
-    size, device = ways[0].passed.shape[2], ways[0].passed.device
-    later = torch.ones(size, size, dtype=torch.bool, device=device).triu(1)
-    between = [
-        way.passed.transpose(2, 3)[..., :, None] + way.entered.transpose(2, 3)[..., None, :]
-        for way in ways
-    ]
-    if len(ways) == 1:
-        return between[0].masked_fill(later, -torch.inf).exp()
-    return torch.where(later, between[1], between[0]).exp()
+def _chunked(
+    steps: Float[Tensor, "batch time figures"], chunk: int
+) -> Float[Tensor, "batch chunks figures chunk"]:
+    """Those of each chunk, and zeros after the end, where nothing enters or comes back from."""
+    padded = F.pad(steps, (0, 0, 0, -steps.shape[1] % chunk))
+    chunks: Tensor = padded.unflatten(1, (-1, chunk))
+    return chunks.mT
 
 
-def _entry_states_read(
-    x: Float[Tensor, "batch chunks chunk heads head_dim"],
-    b: Float[Tensor, "batch chunks chunk state"],
-    c: Float[Tensor, "batch chunks chunk state"],
-    way: _Way,
-) -> Float[Tensor, "batch chunks chunk heads head_dim"]:
-    """What each step reads of the state that enters its chunk, as if the chunk took nothing off."""
-    last = slice(None, 1) if way.back else slice(-1, None)
-    through = way.passed[:, :, last]  # (B, K, 1, H): the whole chunk
-    at_exit = x * (through + way.entered).exp()[..., None]
-    added = (b.transpose(-1, -2) @ at_exit.flatten(3)).unflatten(3, x.shape[3:])
-    entry = _entry_states(added, through.exp()[..., None], back=way.back)  # (B, K, N, H, P)
-    read: Tensor = (c @ entry.flatten(3)).unflatten(3, x.shape[3:])
-    return read
+class _InChunks(torch.autograd.Function):
+    """The layer, given logarithms of decays within chunks.
 
+    For each chunk and head, of its steps x, the states s that enter it, one for each direction, and
+    those s' that enter the chunk that comes next in that direction,
 
-def _entry_states(
-    added: Float[Tensor, "batch chunks state heads head_dim"],
-    kept: Float[Tensor, "batch chunks 1 heads 1"],
-    *,
-    back: bool,
-) -> Float[Tensor, "batch chunks state heads head_dim"]:
-    """The state that enters each chunk: what the chunks passed before it added and kept."""
-    steps = list(zip(added.unbind(1), kept.unbind(1), strict=True))
-    state = torch.zeros_like(added[:, 0])
-    entry = []
-    for added_here, kept_here in reversed(steps) if back else steps:
-        entry.append(state)
-        state = torch.addcmul(added_here, kept_here, state)
-    return torch.stack(entry[::-1] if back else entry, dim=1)
+        y  = attention x + read s    with  read  = exp(passed) c,
+        s' = kept s + enter x        with  enter = kept exp(entered) b,
 
+    where kept is exp(passed) at the end of the chunk.
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SSDConfig:
-    """The shape of a block."""
+    Of g, the gradient of y, and a, that of s', which is a recurrence from the other end, follow
 
-    width: int
-    """Channels of a token."""
+        that of x: attention^T g + enter^T a,    of s: read^T g + kept a,
+        of attention: g x^T,    of read: g s^T,    of enter: a x^T,    of kept: the sum over a s,
 
-    state_size: int = 16
-    """Numbers that each channel of a head remembers."""
-
-    head_dim: int | None = None
-    """Channels that share a decay. By default Mamba-2's 64, or as many as can be of fewer where
-    there would be less than four heads, or they would not come out even."""
-
-    expand: int = 2
-    """The block works on `expand * width` channels inside."""
-
-    conv_size: int = 3
-    """Steps that the short convolution sees, centred: odd."""
-
-    chunk: int = 32
-    """Steps treated as one matrix product; changes speed, not results."""
-
-    bidirectional: bool = True
-    """Whether tokens see those after them, too, beyond the reach of the convolution."""
-
-    dropout: float = 0.0
-    """Of the block's output, before it is added to its input."""
-
-    def __post_init__(self) -> None:
-        for name in ("width", "state_size", "head_dim", "expand", "conv_size", "chunk"):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                raise SettingError(f"{name} must be positive, got {number}")
-        if self.inner % self.channels_of_head:
-            raise SettingError(
-                f"expand * width = {self.inner} is not a multiple of head_dim = {self.head_dim}"
-            )
-        if self.conv_size % 2 == 0:
-            raise SettingError(f"conv_size must be odd, got {self.conv_size}")
-
-    @property
-    def inner(self) -> int:
-        """Channels inside."""
-        return self.expand * self.width
-
-    @property
-    def channels_of_head(self) -> int:
-        """`head_dim`, or what it is by default."""
-        if self.head_dim is not None:
-            return self.head_dim
-        most = max(1, min(_MOST_HEAD_DIM, self.inner // _FEWEST_HEADS))
-        return next(size for size in range(most, 0, -1) if self.inner % size == 0)
-
-
-class SSDBlock(nn.Module):
-    """Pre-norm residual block: short convolution, state-space layer, gate.
-
-    Initialised as the reference implementation of Mamba-2 does: rates of decay uniform between 1
-    and 16, step sizes log-uniform between 0.001 and 0.1, so that heads forget within anything from
-    one step to a thousand; the direct path from input to output starts at 1.
+    and that of a logarithm is that of its exponential, times it.
     """
 
-    def __init__(self, config: SSDConfig) -> None:
-        super().__init__()
-        self.config = config
-        inner = config.inner
-        num_heads = inner // config.channels_of_head
-        directions = 2 if config.bidirectional else 1
-        mixed = inner + 2 * config.state_size
-        self.sizes = (inner, mixed, num_heads)
-        self.norm = nn.RMSNorm(config.width, eps=_EPSILON)
-        self.into = nn.Linear(config.width, sum(self.sizes), bias=False)
-        self.conv = DepthwiseConv(mixed, config.conv_size)
-        step = torch.exp(torch.empty(num_heads).uniform_(math.log(1e-3), math.log(1e-1)))
-        self.step_bias = nn.Parameter(step + torch.log(-torch.expm1(-step)))  # softplus inverse
-        self.log_rate = nn.Parameter(torch.empty(directions, num_heads).uniform_(1, 16).log())
-        self.skip = nn.Parameter(torch.ones(num_heads))
-        self.out_norm = nn.RMSNorm(inner, eps=_EPSILON)
-        self.out = nn.Linear(inner, config.width, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
-
+    @staticmethod
     def forward(
-        self,
-        tokens: Float[Tensor, "batch time width"],
-        valid: Bool[Tensor, "batch time"] | None = None,
-    ) -> Float[Tensor, "batch time width"]:
-        """Mix tokens over time.
+        ctx: Any,  # noqa: ANN401  torch gives it no attributes of a type
+        x: Float[Tensor, "batch time heads head_dim"],
+        b: Float[Tensor, "batch chunks chunk state"],
+        c: Float[Tensor, "batch chunks chunk state"],
+        passed: Float[Tensor, "batch chunks heads directions chunk"],
+        entered: Float[Tensor, "batch chunks heads directions chunk"],
+        skip: Float[Tensor, "heads"],
+    ) -> Float[Tensor, "batch time heads head_dim"]:
+        """The output.
 
         Args:
-            tokens: One row per step.
-            valid: Where False, a token tells the others nothing and stays as it is.
+            ctx: What the gradient needs is kept here.
+            x: Input, not yet in chunks.
+            b: How it enters the state.
+            c: How the output is read from it.
+            passed: What a state has left of itself after each step that it passes.
+            entered: What an input is multiplied by, and divided by what was left by then: a later
+                step has the sum of both of it.
+            skip: How much of itself a step reads besides.
         """
-        config = self.config
-        inner, state = self.sizes[0], config.state_size
-        gate, x, rest = self._entered(self.norm(tokens))
-        b_and_c, step = rest.split([2 * state, self.sizes[2]], dim=-1)
-        if valid is not None:
-            x, b_and_c = (part.masked_fill(~valid[..., None], 0) for part in (x, b_and_c))
-        x = F.silu(self.conv(x, slice(inner)))
-        b, c = F.silu(self.conv(b_and_c, slice(inner, None))).split([state, state], dim=-1)
-        step = F.softplus(step + self.step_bias)  # (B, T, H)
-        log_step = step.clamp_min(torch.finfo(step.dtype).tiny).log()
-        if valid is not None:
-            step = step.masked_fill(~valid[..., None], 0)
-            log_step = log_step.masked_fill(~valid[..., None], -torch.inf)
-        log_decays = [-step * rate for rate in self.log_rate.exp()]
-        y = ssd(
-            x.unflatten(-1, (self.sizes[2], -1)),
-            log_decays[0],
-            b,
-            c,
-            chunk=config.chunk,
-            log_decay_back=log_decays[1] if config.bidirectional else None,
-            log_step=log_step,
-            skip=self.skip,
+        within = _between(passed, entered).exp().to(x.dtype)  # (B, K, H, Q, Q)
+        scores = _twice_oneself(c @ b.mT, passed.shape[3])  # (B, K, Q, Q)
+        attention = within * scores[:, :, None]
+        attention.diagonal(dim1=3, dim2=4).add_(skip[:, None])
+        read = _read(passed, c)
+        enter = _enter(passed, entered, b)
+        steps = _by_head(x, passed.shape[4])
+        states = _scan(enter @ steps, _ends(passed).exp(), back_first=False)
+        y = _two_products(attention, steps, read, states)
+        ctx.save_for_backward(
+            b, c, passed, entered, skip, within, attention, read, enter, steps, states
         )
-        update = self.dropout(self.out(self.out_norm(y.flatten(2) * F.silu(gate))))
-        if valid is not None:
-            update = update.masked_fill(~valid[..., None], 0)
-        changed: Tensor = tokens + update
-        return changed
+        return _in_time(y, x.shape[1])
 
-    def _entered(self, tokens: Float[Tensor, "batch time width"]) -> list[Tensor]:
-        """Gate, input, and what is left: `b`, `c` and the step.
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401  as above
+        slope: Float[Tensor, "batch time heads head_dim"],
+    ) -> tuple[Tensor, ...]:
+        """The gradients of what `forward` was given, by that of its output."""
+        b, c, passed, entered, skip, within, attention, read, enter, steps, states = (
+            ctx.saved_tensors
+        )
+        num_ways, size = passed.shape[3:]
+        kept = _ends(passed).exp()
+        of_y = _by_head(slope, size)
+        of_next = _scan(read.mT @ of_y, kept, back_first=True)  # of the states of the next chunk
+        of_x = _two_products(attention.mT, of_y, enter.mT, of_next)
 
-        By three products and not one: its gradient would be put together of theirs, in a copy.
-        """
-        inner, mixed, num_heads = self.sizes
-        parts = self.into.weight.split([inner, inner, mixed - inner + num_heads])
-        return [F.linear(tokens, part) for part in parts]
+        of_attention = of_y @ steps.mT
+        of_scores = _twice_oneself((of_attention * within).sum(2), num_ways)
+        of_c, of_b = of_scores @ b, of_scores.mT @ c
+        itself = of_attention.diagonal(dim1=3, dim2=4)
+        of_skip = itself.sum((0, 1, 3))
+        of_between = (of_attention * attention).to(passed.dtype)
+        of_between.diagonal(dim1=3, dim2=4).sub_(itself * skip[:, None])
+        of_passed, of_entered = _of_between(of_between, num_ways)
+
+        of_read = (of_y @ states.mT).unflatten(4, (num_ways, -1))  # (B, K, H, Q, D, N)
+        for way, left in enumerate(passed.exp().unbind(3)):  # at once it would take longer
+            of_c += (of_read[..., way, :] * left[..., None]).sum(2)
+        of_passed += (of_read * read.unflatten(4, (num_ways, -1))).sum(5).mT
+
+        of_enter = (of_next @ steps.mT).unflatten(3, (num_ways, -1))  # (B, K, H, D, N, Q)
+        of_b += (of_enter * _kept_of_entered(passed, entered)).sum((2, 3)).mT
+        of_its_log = (of_enter * enter.unflatten(3, (num_ways, -1))).sum(4)  # (B, K, H, D, Q)
+        of_entered += of_its_log
+        of_kept = of_next.mul_(states).unflatten(3, (num_ways, -1)).sum((4, 5))
+        _ends(of_passed).add_(of_kept * kept + of_its_log.sum(4))
+        return _in_time(of_x, slope.shape[1]), of_b, of_c, of_passed, of_entered, of_skip
+
+
+def _between(
+    passed: Float[Tensor, "batch chunks heads directions chunk"],
+    entered: Float[Tensor, "batch chunks heads directions chunk"],
+) -> Float[Tensor, "batch chunks heads chunk chunk"]:
+    """Of what step i (row) has left of the input of step j (column), in the direction from j to i.
+
+    Where none leads there it is minus infinity: the difference of logarithms is positive there, and
+    its exponential may overflow.
+    """
+    size = passed.shape[4]
+    later = torch.ones(size, size, dtype=torch.bool, device=passed.device).triu(1)
+    forth, *back = (
+        ends[..., :, None] + begins[..., None, :]
+        for ends, begins in zip(passed.unbind(3), entered.unbind(3), strict=True)
+    )
+    return torch.where(later, back[0], forth) if back else forth.masked_fill_(later, -torch.inf)
+
+
+def _of_between(
+    slope: Float[Tensor, "batch chunks heads chunk chunk"], num_ways: int
+) -> tuple[
+    Float[Tensor, "batch chunks heads directions chunk"],
+    Float[Tensor, "batch chunks heads directions chunk"],
+]:
+    """The gradients of what `_between` was given."""
+    by_way = [slope.tril(), slope.triu(1)][:num_ways]
+    rows, columns = ([part.sum(dim) for part in by_way] for dim in (4, 3))
+    return torch.stack(rows, dim=3), torch.stack(columns, dim=3)
+
+
+def _twice_oneself(
+    scores: Float[Tensor, "batch chunks chunk chunk"], num_ways: int
+) -> Float[Tensor, "batch chunks chunk chunk"]:
+    """Those given, changed: a step sees itself once in each direction."""
+    scores.diagonal(dim1=2, dim2=3).mul_(num_ways)
+    return scores
+
+
+def _ends(
+    passed: Float[Tensor, "batch chunks heads directions chunk"],
+) -> Float[Tensor, "batch chunks heads directions"]:
+    """What is left after a whole chunk, as a view: the last step forwards, the first backwards.
+
+    These two lie side by side.
+    """
+    num_ways, size = passed.shape[3:]
+    return passed.flatten(3)[..., size - 1 : size - 1 + num_ways]
+
+
+def _read(
+    passed: Float[Tensor, "batch chunks heads directions chunk"],
+    c: Float[Tensor, "batch chunks chunk state"],
+) -> Float[Tensor, "batch chunks heads chunk directions*state"]:
+    """How each step reads the states that enter its chunk."""
+    by_way = passed.exp().mT[..., None] * c[:, :, None, :, None]
+    return by_way.flatten(4).to(c.dtype)
+
+
+def _enter(
+    passed: Float[Tensor, "batch chunks heads directions chunk"],
+    entered: Float[Tensor, "batch chunks heads directions chunk"],
+    b: Float[Tensor, "batch chunks chunk state"],
+) -> Float[Tensor, "batch chunks heads directions*state chunk"]:
+    """How each step enters the states that leave its chunk."""
+    by_way = _kept_of_entered(passed, entered) * b.mT[:, :, None, None]
+    return by_way.flatten(3, 4).to(b.dtype)
+
+
+def _kept_of_entered(
+    passed: Float[Tensor, "batch chunks heads directions chunk"],
+    entered: Float[Tensor, "batch chunks heads directions chunk"],
+) -> Float[Tensor, "batch chunks heads directions 1 chunk"]:
+    """Of the input of each step, at the end of its chunk."""
+    return (_ends(passed)[..., None] + entered).exp()[..., None, :]
+
+
+def _scan(
+    added: Float[Tensor, "batch chunks heads states head_dim"],
+    kept: Float[Tensor, "batch chunks heads directions"],
+    *,
+    back_first: bool,
+) -> Float[Tensor, "batch chunks heads states head_dim"]:
+    """The states that enter each chunk: what the chunks passed before it added and kept.
+
+    Args:
+        added: By each chunk, in each direction.
+        kept: Of a state that passes a chunk.
+        back_first: Whether it is the first direction that runs from the end, and not the second.
+    """
+    entering = []
+    for way, of_chunks in enumerate(added.unflatten(3, (kept.shape[3], -1)).unbind(3)):
+        factors = kept[:, :, :, way, None, None]
+        passed = list(zip(of_chunks.unbind(1), factors.unbind(1), strict=True))
+        from_end = back_first == (way == 0)
+        if from_end:
+            passed.reverse()
+        states = [torch.zeros_like(of_chunks[:, 0])]
+        for added_here, kept_here in passed[:-1]:
+            states.append(torch.addcmul(added_here, kept_here, states[-1]))
+        entering.append(torch.stack(states[::-1] if from_end else states, dim=1))
+    return torch.cat(entering, dim=3).to(added.dtype)
+
+
+def _two_products(
+    a: Float[Tensor, "batch chunks heads rows x"],
+    x: Float[Tensor, "batch chunks heads x columns"],
+    b: Float[Tensor, "batch chunks heads rows y"],
+    y: Float[Tensor, "batch chunks heads y columns"],
+) -> Float[Tensor, "batch chunks heads rows columns"]:
+    """The sum of a x and b y, the second added as it is computed."""
+    total = a @ x
+    sums = total.flatten(0, 2)
+    torch.baddbmm(sums, b.flatten(0, 2), y.flatten(0, 2), out=sums)
+    return total
+
+
+def _by_head(
+    steps: Float[Tensor, "batch time heads head_dim"], size: int
+) -> Float[Tensor, "batch chunks heads chunk head_dim"]:
+    """Cut into chunks of that size, heads apart, and zeros after the end; by one copy."""
+    batch, length, heads, channels = steps.shape
+    whole, rest = divmod(length, size)
+    chunks = steps.new_empty(batch, whole + bool(rest), heads, size, channels)
+    chunks[:, :whole] = steps[:, : whole * size].unflatten(1, (whole, size)).transpose(2, 3)
+    if rest:
+        chunks[:, whole, :, :rest] = steps[:, whole * size :].transpose(1, 2)
+        chunks[:, whole, :, rest:] = 0
+    return chunks
+
+
+def _in_time(
+    by_head: Float[Tensor, "batch chunks heads chunk head_dim"], length: int
+) -> Float[Tensor, "batch time heads head_dim"]:
+    """The inverse of `_by_head`."""
+    return by_head.transpose(2, 3).flatten(1, 2)[:, :length]
