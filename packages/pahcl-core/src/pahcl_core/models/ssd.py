@@ -130,8 +130,8 @@ class _InChunks(torch.autograd.Function):
         """
         within = _between(passed, entered).exp().to(x.dtype)  # (B, K, H, Q, Q)
         scores = _twice_oneself(c @ b.mT, passed.shape[3])  # (B, K, Q, Q)
-        attention = within * scores[:, :, None]
-        attention.diagonal(dim1=3, dim2=4).add_(skip[:, None])
+        skipped = torch.diag_embed(skip[:, None].expand(-1, passed.shape[4]))
+        attention = torch.addcmul(skipped.to(x.dtype), within, scores[:, :, None])
         read = _read(passed, c)
         enter = _enter(passed, entered, b)
         steps = _by_head(x, passed.shape[4])
@@ -196,7 +196,7 @@ def _between(
         ends[..., :, None] + begins[..., None, :]
         for ends, begins in zip(passed.unbind(3), entered.unbind(3), strict=True)
     )
-    return torch.where(later, back[0], forth) if back else forth.masked_fill_(later, -torch.inf)
+    return torch.where(later, back[0], forth) if back else forth.masked_fill(later, -torch.inf)
 
 
 def _of_between(
@@ -214,9 +214,9 @@ def _of_between(
 def _twice_oneself(
     scores: Float[Tensor, "batch chunks chunk chunk"], num_ways: int
 ) -> Float[Tensor, "batch chunks chunk chunk"]:
-    """Those given, changed: a step sees itself once in each direction."""
-    scores.diagonal(dim1=2, dim2=3).mul_(num_ways)
-    return scores
+    """A step sees itself once in each direction."""
+    itself = torch.eye(scores.shape[3], dtype=scores.dtype, device=scores.device)
+    return scores * (1 + itself) if num_ways == 2 else scores
 
 
 def _ends(
