@@ -1,5 +1,6 @@
 """The linear probe: everyone is scored once, by people they are not among."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,35 @@ def test_embeddings_that_tell_the_class_are_all_it_takes(cohort):
     assert score_predictions(said, MURMUR).values["accuracy"] == 1.0
 
 
+def test_it_looks_at_as_many_components_as_tell_the_class(cohort, mocker):
+    """The class is in the third; two larger ones tell nothing."""
+    rng = np.random.default_rng(0)
+    label = classes_of(cohort, OUTCOME)
+    large = rng.normal(size=(60, 2))
+    large -= np.stack([large[label == one].mean(axis=0) for one in range(2)])[label]
+    rows = np.hstack([large, 0.2 * label[:, None]]) @ rng.normal(size=(3, 40))
+    rows += 0.01 * rng.normal(size=rows.shape)
+
+    areas = {}
+    for numbers in ((2,), (3,), (2, 3, None)):
+        mocker.patch("pahcl_core.training.probe._COMPONENTS", numbers)
+        said = linear_probe(np.arange(60), rows, cohort, OUTCOME, seed=0)
+        areas[numbers] = score_predictions(said, OUTCOME).values["auroc"]
+
+    assert areas[2,] < 0.7
+    assert areas[3,] > 0.95
+    assert areas[2, 3, None] > 0.95
+
+
+def test_embeddings_that_are_all_the_same_tell_nothing(cohort):
+    """Those of an encoder that has collapsed; numpy has nothing to warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        said = linear_probe(np.arange(60), np.ones((60, 8)), cohort, OUTCOME, seed=0)
+
+    assert score_predictions(said, OUTCOME).values["auroc"] == pytest.approx(0.5, abs=0.15)
+
+
 def test_embeddings_that_tell_the_person_are_of_no_use(cohort):
     """They would be, were one of a person's two recordings learnt from and the other foretold."""
     persons = np.repeat(np.eye(30), 2, axis=0)
@@ -58,7 +88,9 @@ def test_whoever_is_foretold_was_not_learnt_from(cohort, mocker):
         assert not learnt & asked
         assert len(learnt | asked) == 30
         owners = [f"p{row // 2:03}" for row in fit.args[0][:, 0].astype(int)]
-        assert fit.kwargs["groups"].tolist() == owners  # nor is its strength chosen across people
+        assert (
+            fit.kwargs["gridsearchcv__groups"].tolist() == owners
+        )  # nor is its strength chosen across people
         foretold += predict.args[0][:, 0].tolist()
     assert sorted(foretold) == list(range(60))
 

@@ -21,7 +21,9 @@ def test_the_linear_probe_is_a_regression_of_each_fold(cohort):
     said = np.empty((60, 3))
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=7)
     for train, test in folds.split(rows, labels, persons):
-        model = _regression(7).fit(rows[train], labels[train], groups=np.array(persons)[train])
+        model = _regression(7).fit(
+            rows[train], labels[train], gridsearchcv__groups=np.array(persons)[train]
+        )
         said[test] = model.predict_proba(rows[test])
 
     probed = linear_probe(np.arange(60), rows, cohort, MURMUR, seed=7)
