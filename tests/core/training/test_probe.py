@@ -88,9 +88,8 @@ def test_whoever_is_foretold_was_not_learnt_from(cohort, mocker):
         assert not learnt & asked
         assert len(learnt | asked) == 30
         owners = [f"p{row // 2:03}" for row in fit.args[0][:, 0].astype(int)]
-        assert (
-            fit.kwargs["gridsearchcv__groups"].tolist() == owners
-        )  # nor is its strength chosen across people
+        # Nor is its strength chosen across people.
+        assert fit.kwargs["gridsearchcv__groups"].tolist() == owners
         foretold += predict.args[0][:, 0].tolist()
     assert sorted(foretold) == list(range(60))
 

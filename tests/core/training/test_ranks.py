@@ -14,6 +14,7 @@ from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.ranks import ALONE, Ranks
 from support.rank_process import start_ranks
 from support.rank_work import BATCHES, everything
+from support.threads import num_threads
 
 COUNT = 3
 CLOSE = dict(rtol=1e-8, atol=1e-9)  # a bias before a norm has a gradient of rounding alone
@@ -61,13 +62,9 @@ def one(works, tmp_path_factory):
         name: (config, people, tmp_path_factory.mktemp("alone"))
         for name, (config, people, _) in works.items()
     }
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as each rank has: others add up in another order
-    try:
-        with torch.random.fork_rng():
-            return everything(ALONE, elsewhere)
-    finally:
-        torch.set_num_threads(threads)
+    # One thread, as each rank has: others add up in another order.
+    with num_threads(1), torch.random.fork_rng():
+        return everything(ALONE, elsewhere)
 
 
 @pytest.mark.parametrize("step", range(len(BATCHES) + 1))

@@ -9,7 +9,7 @@ class StridedConv(nn.Conv1d):
     """Kernels of two strides, an output to each stride, centred on the middle of it.
 
     It is computed over blocks of one stride, whose samples become channels: a kernel then takes
-    two blocks and moves by one. The figures and the cost are those of `nn.Conv1d` with this stride.
+    two blocks and moves by one. The figures are those of `nn.Conv1d` with this stride.
     What differs is that the gradient is right: for what the front-end is given, PyTorch 2.13 on a
     CPU with AVX-512 and more than one thread computes that of a convolution of stride 8 by a
     routine (oneDNN 3.12, `brgconv_strided`) that leaves some figures wrong, and others each time.
