@@ -97,6 +97,49 @@ def test_all_valid_is_as_good_as_no_mask(make_block):
     assert torch.equal(masked, plain)
 
 
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_gradients_of_a_block_agree_with_differences(make_block, bidirectional, masked):
+    """Of its tokens and of each of its parameters; the norms' are written out."""
+    block, tokens = make_block(bidirectional=bidirectional), make_tokens(9).requires_grad_()
+    valid = some_valid(9) if masked else None
+    names = [name for name, _ in block.named_parameters()]
+
+    def mixed(one, *parameters):
+        return torch.func.functional_call(
+            block, dict(zip(names, parameters, strict=True)), (one, valid)
+        )
+
+    assert torch.autograd.gradcheck(mixed, (tokens, *block.parameters()))
+
+
+def test_a_token_of_zeros_stays_one_and_its_gradient_is_a_number(make_block):
+    """There a norm has no slope, but what is multiplied by it has."""
+    block, tokens = make_block(), make_tokens(9)
+    tokens[:, 3:] = 0
+    tokens.requires_grad_()
+
+    block(tokens).sum().backward()
+
+    assert torch.isfinite(tokens.grad).all()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in block.parameters())
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_a_norm_is_in_float32_where_what_it_is_of_is_not(make_block, kind):
+    """What is inside is made so large here that float16 does not have its squares."""
+    block, tokens = make_block().float(), make_tokens(9).float()
+    with torch.no_grad():
+        block.into.weight[:16] *= 1000
+
+    (exact,) = torch.autograd.grad(block(tokens.requires_grad_()).square().sum(), tokens)
+    with torch.autocast("cpu", kind):
+        mixed = block(tokens)
+    (slope,) = torch.autograd.grad(mixed.float().square().sum(), tokens)
+
+    assert (slope - exact).norm() / exact.norm() < 0.03
+
+
 def heard_by(block, changed, length=40):
     """Whether each token comes out otherwise when one token is changed."""
     tokens = make_tokens(length, batch=1)

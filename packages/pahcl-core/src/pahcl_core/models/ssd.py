@@ -128,7 +128,7 @@ class _InChunks(torch.autograd.Function):
                 step has the sum of both of it.
             skip: How much of itself a step reads besides.
         """
-        within = _between(passed, entered).exp().to(x.dtype)  # (B, K, H, Q, Q)
+        within = _between(passed, entered).exp_().to(x.dtype)  # (B, K, H, Q, Q)
         scores = _twice_oneself(c @ b.mT, passed.shape[3])  # (B, K, Q, Q)
         skipped = torch.diag_embed(skip[:, None].expand(-1, passed.shape[4]))
         attention = torch.addcmul(skipped.to(x.dtype), within, scores[:, :, None])
@@ -159,22 +159,22 @@ class _InChunks(torch.autograd.Function):
         of_x = _two_products(attention.mT, of_y, enter.mT, of_next)
 
         of_attention = of_y @ steps.mT
-        of_scores = _twice_oneself((of_attention * within).sum(2), num_ways)
-        of_c, of_b = of_scores @ b, of_scores.mT @ c
         itself = of_attention.diagonal(dim1=3, dim2=4)
         of_skip = itself.sum((0, 1, 3))
         of_between = (of_attention * attention).to(passed.dtype)
         of_between.diagonal(dim1=3, dim2=4).sub_(itself * skip[:, None])
         of_passed, of_entered = _of_between(of_between, num_ways)
+        of_scores = _twice_oneself(of_attention.mul_(within).sum(2), num_ways)
+        of_c, of_b = of_scores @ b, of_scores.mT @ c
 
         of_read = (of_y @ states.mT).unflatten(4, (num_ways, -1))  # (B, K, H, Q, D, N)
         for way, left in enumerate(passed.exp().unbind(3)):  # at once it would take longer
             of_c += (of_read[..., way, :] * left[..., None]).sum(2)
-        of_passed += (of_read * read.unflatten(4, (num_ways, -1))).sum(5).mT
+        of_passed += of_read.mul_(read.unflatten(4, (num_ways, -1))).sum(5).mT
 
         of_enter = (of_next @ steps.mT).unflatten(3, (num_ways, -1))  # (B, K, H, D, N, Q)
         of_b += (of_enter * _kept_of_entered(passed, entered)).sum((2, 3)).mT
-        of_its_log = (of_enter * enter.unflatten(3, (num_ways, -1))).sum(4)  # (B, K, H, D, Q)
+        of_its_log = of_enter.mul_(enter.unflatten(3, (num_ways, -1))).sum(4)  # (…, D, Q)
         of_entered += of_its_log
         of_kept = of_next.mul_(states).unflatten(3, (num_ways, -1)).sum((4, 5))
         _ends(of_passed).add_(of_kept * kept + of_its_log.sum(4))
@@ -205,8 +205,8 @@ def _of_between(
     Float[Tensor, "batch chunks heads directions chunk"],
     Float[Tensor, "batch chunks heads directions chunk"],
 ]:
-    """The gradients of what `_between` was given."""
-    by_way = [slope.tril(), slope.triu(1)][:num_ways]
+    """The gradients of what `_between` was given, by that of what it made; which is overwritten."""
+    by_way = [slope.tril(), slope.triu_(1)][:num_ways]
     rows, columns = ([part.sum(dim) for part in by_way] for dim in (4, 3))
     return torch.stack(rows, dim=3), torch.stack(columns, dim=3)
 

@@ -10,10 +10,12 @@ Letters for shapes: B batch, T time, H heads.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from pahcl_core.errors import SettingError
@@ -143,11 +145,10 @@ class SSDBlock(nn.Module):
         )
         gated = y.flatten(2) * F.silu(gate)
         weight = self.out.weight * self.out_norm.weight
-        update = self.dropout(F.linear(gated, weight) * _inverse_rms(gated))
+        update = self.dropout(F.linear(gated, weight))
         if valid is not None:
             update = update.masked_fill(~valid[..., None], 0)
-        changed: Tensor = tokens + update
-        return changed
+        return torch.addcmul(tokens, update, _inverse_rms(gated))
 
     def _entered(self, tokens: Float[Tensor, "batch time width"]) -> list[Tensor]:
         """Gate, input, and what is left: `b`, `c` and the step.
@@ -161,7 +162,31 @@ class SSDBlock(nn.Module):
 
 
 def _inverse_rms(rows: Float[Tensor, "batch time channels"]) -> Float[Tensor, "batch time 1"]:
-    """What RMSNorm multiplies each row by, but for its weights."""
-    kind = torch.promote_types(rows.dtype, torch.float32)
-    norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=kind)
-    return torch.rsqrt(norm.square() / rows.shape[-1] + _EPSILON)
+    """What RMSNorm multiplies each row by, but for its weights; in float32 at least."""
+    factors: Tensor = _InverseRMS.apply(rows)  # type: ignore[no-untyped-call]
+    return factors
+
+
+class _InverseRMS(torch.autograd.Function):
+    """That factor, with its gradient in one pass: automatic differentiation would take three."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401  torch gives it no attributes of a type
+        rows: Float[Tensor, "batch time channels"],
+    ) -> Float[Tensor, "batch time 1"]:
+        kind = torch.promote_types(rows.dtype, torch.float32)
+        norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=kind)
+        factors = torch.rsqrt(norm.square() / rows.shape[-1] + _EPSILON)
+        ctx.save_for_backward(rows, factors)
+        return factors
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401  as above
+        slope: Float[Tensor, "batch time 1"],
+    ) -> Float[Tensor, "batch time channels"]:
+        rows, factors = ctx.saved_tensors
+        of_rows: Tensor = rows * (slope * factors**3 / -rows.shape[-1]).to(rows.dtype)
+        return of_rows
