@@ -1,6 +1,9 @@
 """Segmenting files: what is written, what is refused, and nothing of anybody's overwritten."""
 
+import errno
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from pahcl_core.data.collection import Problem
 from pahcl_core.data.segmented_file import segment_files
 from pahcl_core.data.states import read_states
 from pahcl_core.data.synthesis import RecordingProfile, synthesise_recording
-from pahcl_core.errors import DataError, SettingError
+from pahcl_core.errors import DataError, DiskError, SettingError
 from pahcl_core.signal.segment_states import segment_states
 
 RATE = 4000
@@ -209,6 +212,14 @@ def test_a_folder_that_cannot_be_made_is_named(recording, tmp_path):
 
     with pytest.raises(SettingError, match=r"file/out: cannot write here: Not a directory"):
         list(segment_files([recording], output_dir=tmp_path / "file" / "out"))
+
+
+def test_where_there_is_no_room_for_a_folder_that_is_said(recording, tmp_path, mocker):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    mocker.patch.object(Path, "mkdir", side_effect=full)
+
+    with pytest.raises(DiskError, match=r"out: No space left on device: make room, and run"):
+        list(segment_files([recording], output_dir=tmp_path / "out"))
 
 
 def test_a_file_that_cannot_be_written_is_named(recording):

@@ -1,5 +1,9 @@
 """Asking a model of several labels about files: each is told as its run told it, by itself."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.io import wavfile
@@ -8,6 +12,7 @@ from pahcl_core.data.circor import read_circor
 from pahcl_core.data.cycle_set import with_windows
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.data.tasks import Task
+from pahcl_core.errors import DiskError
 from pahcl_core.evaluation.answering import answers
 from pahcl_core.evaluation.pictures import PictureFolder
 from pahcl_core.evaluation.recordings_given import given_recordings
@@ -150,3 +155,11 @@ def test_a_model_that_was_trained_before_labels_had_temperatures_answers_uncalib
     (answer, *_) = ask(model, collection).values()
 
     assert [one.calibrated for one in answer.verdicts.values()] == [None, None]
+
+
+def test_where_there_is_no_room_for_a_folder_of_pictures_that_is_said(tmp_path, mocker):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    mocker.patch.object(Path, "mkdir", side_effect=full)
+
+    with pytest.raises(DiskError, match=r"out: No space left on device: make room, and run"):
+        PictureFolder([], tmp_path / "out")

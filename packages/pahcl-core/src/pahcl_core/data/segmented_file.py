@@ -16,7 +16,7 @@ from jaxtyping import Float32
 from pahcl_core.data.audio import read_audio
 from pahcl_core.data.collection import Problem
 from pahcl_core.data.states import StateAnnotation, write_states
-from pahcl_core.errors import DataError, SettingError
+from pahcl_core.errors import DataError, SettingError, unwritable
 from pahcl_core.signal.segment_states import Segmentation, segment_states
 
 
@@ -112,7 +112,9 @@ def segment_files(
         try:
             output_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SettingError(f"{output_dir}: cannot write here: {error.strerror}") from error
+            raise unwritable(
+                str(output_dir), error, then="run the same again", what="cannot write here"
+            ) from error
     for file, paths in zip(files, targets, strict=True):
         try:
             samples, sample_rate, found = segment_file(file)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pahcl_core.errors import SettingError
+from pahcl_core.errors import SettingError, unwritable
 from pahcl_core.evaluation.answers import NOTICE, Answer
 from pahcl_core.evaluation.recordings_given import Given
 from pahcl_core.plots.answer_plot import draw_answer
@@ -40,7 +40,9 @@ class PictureFolder:
             try:
                 output_dir.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise SettingError(f"{output_dir}: cannot write here: {error.strerror}") from error
+                raise unwritable(
+                    str(output_dir), error, then="run the same again", what="cannot write here"
+                ) from error
 
     def of(self, recording: Path) -> Path:
         """The picture of a recording."""
