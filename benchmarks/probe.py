@@ -28,6 +28,7 @@ from pahcl_core.data.tasks import TASKS
 from pahcl_core.metrics.paired import PairedRuns, paired_bootstrap
 from pahcl_core.metrics.paired_runs import wilcoxon
 from pahcl_core.models.encoder import Encoder
+from pahcl_core.models.sizes import sized
 from pahcl_core.training.cohorts import Cohorts, read_cohorts
 from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.pretrain import pretrain
@@ -72,7 +73,8 @@ def _config(
         train_on="all",
         training=ScheduleConfig(epochs=epochs, batch_size=32, checkpoint_every=0),
     )
-    table = apply_overrides(to_dict(config), settings)
+    table, told = apply_overrides(to_dict(config), settings), apply_overrides({}, settings)
+    table["encoder"] = sized({}, told.get("encoder", {}))  # another one has other numbers
     return from_dict(PretrainConfig, table, source="--set")
 
 
