@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from pahcl_core.evaluation.runs import find_runs
 NOW = 1_800_000_000.0
 DAY = 86400.0
 ANY = Wanted(older_than_s=0.0)
+HERE = Path()
 
 
 @pytest.fixture
@@ -214,3 +216,73 @@ def test_a_part_that_is_gone_on_with_by_itself_keeps_all(outputs):
         assert planned(outputs).kept["set/fold_1"] == "a process is at it"
 
     assert going(planned(outputs)) == ["set/fold_1", "set/fold_2"]
+
+
+@pytest.mark.parametrize("marker", ["study.toml", "sweep.json", "train.log"])
+def test_a_folder_that_is_named_from_within_is_the_same_folder(outputs, marker, monkeypatch):
+    """What holds a set may be where the user is, or be named by a link."""
+    outputs("set/f1", days=40)
+    outputs("set/f2", days=1)
+    (outputs.root / "set" / marker).touch()
+    (outputs.root / "link").symlink_to(outputs.root / "set", target_is_directory=True)
+    old = Wanted(older_than_s=30 * DAY)
+
+    for inside, named in (("set", "."), ("set/f1", ".."), (".", "set"), (".", "link")):
+        monkeypatch.chdir(outputs.root / inside)
+        cleaning = planned_cleaning(Path(named), old, now_s=NOW)
+        assert cleaning.removals == (), named
+        assert cleaning.kept == {"f1": "belongs to f2, which stays"}, named
+
+
+def test_a_set_goes_from_where_the_user_is(outputs, monkeypatch):
+    outputs("set/f1")
+    outputs("set/f2")
+    (outputs.root / "set" / "study.toml").touch()
+    monkeypatch.chdir(outputs.root / "set")
+
+    assert [problem for _, problem in removed(planned_cleaning(HERE, ANY, now_s=NOW))] == [""]
+
+    assert list(outputs.root.iterdir()) == []
+
+
+def test_a_set_that_a_process_is_at_stays_where_the_user_is(outputs, monkeypatch):
+    fcntl = pytest.importorskip("fcntl", reason="files are not locked here")
+    outputs("set/f1")
+    (outputs.root / "set" / "study.toml").touch()
+    monkeypatch.chdir(outputs.root / "set")
+    with (outputs.root / "set" / "train.log").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+
+        for named in (HERE, outputs.root / "set" / "f1"):
+            cleaning = planned_cleaning(named, ANY, now_s=NOW)
+            assert (cleaning.removals, cleaning.kept) == ((), {"f1": "a process is at it"})
+
+
+def test_a_part_of_a_set_does_not_go_by_itself(outputs):
+    """Neither named by itself nor with others, as all of what is in one of its folders."""
+    outputs("set/a/seed_1")
+    outputs("set/a/seed_2")
+    outputs("set/b/seed_1")
+    (outputs.root / "set" / "study.toml").touch()
+
+    for named in ("set/a", "set/a/seed_1"):
+        cleaning = planned_cleaning(outputs.root / named, ANY, now_s=NOW)
+        assert cleaning.removals == (), named
+        assert set(cleaning.kept.values()) == {
+            f"belongs to {outputs.root / 'set'}, which goes as a whole"
+        }
+
+
+def test_a_log_above_that_is_of_something_else_keeps_nothing(outputs):
+    outputs("a")
+    (outputs.root.parent / "train.log").touch()
+
+    assert going(planned(outputs)) == ["a"]
+
+
+def test_a_run_goes_from_within(outputs, monkeypatch):
+    monkeypatch.chdir(outputs("a"))
+
+    assert [problem for _, problem in removed(planned_cleaning(HERE, ANY, now_s=NOW))] == [""]
+
+    assert list(outputs.root.iterdir()) == []

@@ -25,6 +25,7 @@ from pahcl_track.journal import JOURNAL
 _OF_SETS = (STUDY, SWEEP, LOG)
 """One of these is in a folder above runs that belong together."""
 
+_MOST_ABOVE = 4  # folders; no run lies deeper below what it belongs to
 _AT_WORK = "a process is at it"
 
 
@@ -81,8 +82,9 @@ def planned_cleaning(
     sets = _together(root, runs)
     kept = dict(_missed(runs, asked, metric))
     for home, members in sets.items():
-        if is_in_use(home):
-            kept |= {run.name: _AT_WORK for run in members if run in asked}
+        why = _AT_WORK if is_in_use(home) else _incomplete(home, root)
+        if why:
+            kept |= {run.name: why for run in members if run in asked}
     going = [run for run in asked if run.name not in kept]
     while new := dict(_held_by_others(runs, going, sets)):
         kept |= new
@@ -109,7 +111,7 @@ def removed(cleaning: Cleaning) -> Iterator[tuple[Removal, str]]:
         Each, with why it could not be removed; nothing where it was.
     """
     for removal in cleaning.removals:
-        directory = removal.directory
+        directory = removal.directory.resolve()  # which has a name, though it be `.`
         if _in_use(removal):
             yield removal, "a process is at it by now"
             continue
@@ -162,17 +164,32 @@ def _missed(
 
 
 def _together(root: Path, runs: Sequence[RunSummary]) -> dict[Path, list[RunSummary]]:
-    """Runs by the folder that holds all that belongs together: often its own."""
+    """Runs by the folder that holds all that belongs together: their own, or one above it.
+
+    Where that lies above `root`, which may be part of a set, its path is absolute.
+    """
+    top = root.resolve()
     sets: dict[Path, list[RunSummary]] = {}
     for run in runs:
         home = run.directory
-        for folder in run.directory.parents:
-            if folder == root.parent:
-                break
-            if any((folder / name).exists() for name in _OF_SETS):
-                home = folder
+        for folder in run.directory.resolve().parents[:_MOST_ABOVE]:
+            inside = folder.is_relative_to(top)
+            if _holds_set(folder, inside=inside):
+                home = root / folder.relative_to(top) if inside else folder
         sets.setdefault(home, []).append(run)
     return sets
+
+
+def _holds_set(folder: Path, *, inside: bool) -> bool:
+    if inside:
+        return any((folder / name).exists() for name in _OF_SETS)
+    # Above the folder that was named a train.log may be of anything, unless a process is at it.
+    return any((folder / name).exists() for name in (STUDY, SWEEP)) or is_in_use(folder)
+
+
+def _incomplete(home: Path, root: Path) -> str:
+    """Why what lies above `root` stays: not all of it was asked for."""
+    return "" if home.is_relative_to(root) else f"belongs to {home}, which goes as a whole"
 
 
 def _held_by_others(
