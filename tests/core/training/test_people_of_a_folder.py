@@ -1,9 +1,13 @@
 """Pretraining on a folder of one's own: everyone is dealt out, without a single label."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from pahcl_core.data.synthetic_folder import write_synthetic_folder
 from pahcl_core.training.cohorts import read_cohorts
+from pahcl_core.training.people import num_known
 from pahcl_core.training.pretrain import pretrain
 
 
@@ -61,3 +65,31 @@ def test_an_encoder_can_be_pretrained(unlabelled, pretrain_config, silent):
     assert metrics["n_persons"] == 3
     assert metrics["collections"]["folder"]["n_persons"] == {"train": 3, "val": 2}
     assert metrics["not_used"] == 0
+
+
+@pytest.mark.parametrize(
+    ("pretrained_on", "under_test"),
+    [
+        ("folder:007", "007"),
+        ("folder:clinic_a:007", "007"),
+        ("folder:clinic_a:007", "clinic_a:007"),  # of a plain folder that has such names
+        ("folder:clinic_a:ward:007", "ward:007"),
+        ("folder:clinic 1:007", "clinic 1:007"),
+    ],
+)
+def test_persons_seen_in_pretraining_are_known_whatever_stands_before_a_colon(
+    make_cohort, caplog, pretrained_on, under_test
+):
+    """The first of three persons under test was, and nobody else."""
+    cohort = make_cohort()
+    first = cohort.split.test[0]
+    subjects = tuple(
+        replace(one, person_id=under_test) if one.subject_id == first else one
+        for one in cohort.collection.subjects
+    )
+    cohort = replace(
+        cohort, collection=replace(cohort.collection, name="folder", subjects=subjects)
+    )
+
+    assert num_known(cohort, [pretrained_on, "folder:other"], source=Path("x")) == 1
+    assert "was trained on 1 of the 3 persons" in caplog.text

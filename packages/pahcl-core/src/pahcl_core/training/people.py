@@ -211,7 +211,8 @@ def num_known(cohort: Cohort, persons: Sequence[str], *, source: Path | None) ->
     """How many of the persons under test an encoder has been trained on; warns if any.
 
     Who was in a folder is told by their number alone, whatever that folder was called: to warn for
-    nothing is better than not to.
+    nothing is better than not to. What stands before a colon may be a folder's name or a part of
+    the person's, so both readings count.
 
     Args:
         cohort: Whose test side.
@@ -219,7 +220,8 @@ def num_known(cohort: Cohort, persons: Sequence[str], *, source: Path | None) ->
         source: Its checkpoint.
     """
     test = set(cohort.persons(cohort.split.test))
-    known = len(test & {re.sub(r"^folder:[\w-]+:", "folder:", one) for one in persons})
+    nameless = {re.sub(r"^folder:[\w-]+:", "folder:", one) for one in persons}
+    known = len(test & {*persons, *nameless})
     if known:
         log.warning(
             "%s was trained on %d of the %d persons it is tested on here: the test score is not "
