@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from oracles.journal_reader import read_lines
-from pahcl_track import Image, Outcome, Session, TrackerError
+from pahcl_track import Image, Outcome, Session, TrackerError, load_tracker
 from pahcl_track.replay import Replayed, replay
 from pahcl_track.sent import Sent
 from support.trackers import (
@@ -167,6 +167,19 @@ def test_an_empty_run(record):
 def test_no_journal(tmp_path):
     with pytest.raises(TrackerError, match="no journal of a run"):
         replay(tmp_path, Recorder(), name="mine")
+
+
+def test_the_journal_is_not_replayed_into_itself(record):
+    directory = record([1, 2, 3])
+    before = (directory / "journal.jsonl").read_bytes()
+    for tracker in (load_tracker("journal"), Session({"mine": Recorder()})):
+        with pytest.raises(
+            TrackerError, match=r"^the tracker 'it' writes the journal that a replay reads; name"
+        ):
+            replay(directory, tracker, name="it")
+
+    assert (directory / "journal.jsonl").read_bytes() == before
+    assert [one.name for one in directory.iterdir()] == ["journal.jsonl"]
 
 
 def test_a_tracker_that_cannot_start_is_heard(record):

@@ -15,6 +15,7 @@ from pahcl_track.history import History, Reader, as_logged, read_history
 from pahcl_track.journal_file import is_being_written
 from pahcl_track.protocol import Outcome, Positioned, Run, Tracker
 from pahcl_track.sent import Order, Sent
+from pahcl_track.session import Session
 
 Progress = Callable[[Iterable[Row], int], Iterable[Row]]
 
@@ -53,8 +54,12 @@ def replay(
 
     Raises:
         TrackerError: If there is no journal, the run is still going on, or the tracker cannot
-            start.
+            start, or it is one that writes the journal itself.
     """
+    if isinstance(tracker, Session):  # it would write the run into the journal it is read from
+        raise TrackerError(
+            f"the tracker {name!r} writes the journal that a replay reads; name another one"
+        )
     history = read_history(path)
     journal = Reader(path).path
     if is_being_written(journal):  # its own trackers may send what would be sent here, too
