@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.models.encoder import Encoder, EncoderConfig
+from pahcl_core.training import shipped
 from pahcl_core.training.checkpoint import Checkpoint, save_checkpoint
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.windows import WindowSource
@@ -96,6 +98,25 @@ def test_other_weights_are_embedded_anew(config, cohort, tmp_path):
     _, rows = load_frozen(replace(config, pretrained=tmp_path / "model.pt")).embed(cohort)
 
     assert np.abs(rows - before).max() > 0.01
+
+
+def test_the_encoder_may_be_named_by_the_directory_of_its_run(config, cohort, tmp_path):
+    _, expected = load_frozen(config).embed(cohort)
+    (tmp_path / "best_model.pt").write_bytes(config.pretrained.read_bytes())
+
+    _, rows = load_frozen(replace(config, pretrained=tmp_path)).embed(cohort)
+
+    np.testing.assert_array_equal(rows, expected)
+
+
+def test_the_encoder_may_be_one_that_comes_with_the_package(config, cohort, tmp_path, monkeypatch):
+    _, expected = load_frozen(config).embed(cohort)
+    monkeypatch.setattr(shipped, "shipped_file", lambda name: config.pretrained)
+    monkeypatch.chdir(tmp_path)
+
+    _, rows = load_frozen(replace(config, pretrained=Path("tiny"))).embed(cohort)
+
+    np.testing.assert_array_equal(rows, expected)
 
 
 def test_says_whom_the_encoder_has_heard(config):

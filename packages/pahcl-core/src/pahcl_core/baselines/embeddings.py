@@ -15,6 +15,7 @@ from pahcl_core.training.device import resolve_device
 from pahcl_core.training.people import Cohort, num_known
 from pahcl_core.training.probe import recording_embeddings
 from pahcl_core.training.settings import FinetuneConfig
+from pahcl_core.training.shipped import model_file
 from pahcl_core.training.windows import WindowSource
 
 
@@ -23,6 +24,8 @@ class Frozen:
     """The encoder of a checkpoint."""
 
     path: Path
+    """As it was named: a file, a run's directory or a model that comes with the package."""
+
     checkpoint: Checkpoint
 
     def reading(self, config: FinetuneConfig) -> FinetuneConfig:
@@ -34,7 +37,7 @@ class Frozen:
     ) -> tuple[Int64[np.ndarray, "recordings"], Float64[np.ndarray, "recordings figures"]]:
         """Which recordings have cycles, ascending, and a row of `recording_embeddings` of each."""
         heard = np.unique(cohort.cycles.recording)
-        weights = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        weights = hashlib.sha256(model_file(self.path).read_bytes()).hexdigest()
         key = (content_of(cohort.cycles), "embedding", weights)
         return heard, remembered(key, lambda: self._embedded(cohort))
 
