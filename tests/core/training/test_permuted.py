@@ -12,12 +12,14 @@ from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.data.collection import Collection, Recording, Subject
 from pahcl_core.data.physionet2016 import read_physionet2016
 from pahcl_core.data.preparation import SignalConfig
+from pahcl_core.data.readers import reader_of_task
 from pahcl_core.data.split_files import write_split
+from pahcl_core.data.synthetic_folder import write_synthetic_folder
 from pahcl_core.data.synthetic_physionet2016 import write_synthetic_physionet2016
-from pahcl_core.data.tasks import TASKS
+from pahcl_core.data.tasks import TASKS, Task
 from pahcl_core.errors import DataError
 from pahcl_core.training.finetune import finetune
-from pahcl_core.training.people import read_cohort
+from pahcl_core.training.people import read_cohort, read_people
 from pahcl_core.training.permuted import permuted
 from pahcl_core.training.settings import ReadingConfig, ScheduleConfig, SplitConfig
 from pahcl_track import NullTracker
@@ -102,6 +104,67 @@ def test_a_persons_labels_go_together_and_in_turn():
     labels = {one.subject_id: one.labels for one in after.subjects}
     for one in after.recordings:
         assert one.labels == {**labels[one.subject_id], "other": "kept"}
+
+
+def test_what_a_giver_lacks_whoever_gets_theirs_lacks_too():
+    """Also where they had it themselves, and in their recordings; other labels stay."""
+    before = made_up([1] * 9)
+    before = replace(
+        before,
+        subjects=tuple(
+            replace(one, labels={**one.labels, "own": "kept", "outcome": "x"})
+            if number % 2
+            else replace(one, labels={"murmur": one.labels["murmur"], "own": "kept"})
+            for number, one in enumerate(before.subjects)
+        ),
+    )
+
+    after = permuted(before, ["murmur"], also=["outcome"], seed=3)
+
+    labels_of = {one.labels["murmur"]: one.labels for one in before.subjects}
+    assert all(one.labels == labels_of[one.labels["murmur"]] for one in after.subjects)
+    assert {one.labels["murmur"] for one in after.subjects} == set(labels_of)
+    for one, recording in zip(after.subjects, after.recordings, strict=True):
+        told = {name: label for name, label in one.labels.items() if name != "own"}
+        assert recording.labels == {**told, "other": "kept"}
+
+
+def test_of_a_task_of_several_labels_each_is_dealt_out_anew(config, tmp_path):
+    """All of one person go to one other, with what the sides are dealt by."""
+    write_synthetic_folder(tmp_path / "own", num_subjects=24, seed=1, duration_s=(3.0, 3.0))
+    table = tmp_path / "own" / "recordings.csv"
+    header, *rows = table.read_text().splitlines()
+    late = {f"s{n:03}": ("absent", "present", "absent", "")[n % 4] for n in range(1, 25)}
+    rows = [f"{row},{late[row.split(',')[1]]}" for row in rows]
+    table.write_text("\n".join([f"{header},late", *rows]) + "\n")
+    task = Task(
+        name="two", labels=("murmur", "late"), classes=("absent", "present"), positive="present"
+    )
+    own = replace(config, task="two", own_task=task, data_dir=tmp_path / "own")
+
+    true, permuted_once = (
+        read_people(
+            "folder", own.data_dir, with_seed(own, seed).as_finetune, reader=reader_of_task(task)
+        )[0]
+        for seed in (0, 1)
+    )
+
+    names = (*task.labels, task.dealt_by)
+    for name in names:
+        was, now = ([s.labels.get(name) for s in one.subjects] for one in (true, permuted_once))
+        assert sorted(was, key=str) == sorted(now, key=str)
+        assert was != now, name
+    together = [
+        sorted(tuple(s.labels.get(name, "") for name in names) for s in one.subjects)
+        for one in (true, permuted_once)
+    ]
+    assert together[0] == together[1]
+    told = {s.subject_id: s.labels for s in permuted_once.subjects}
+    assert all(
+        recording.labels.get(name) == told[recording.subject_id].get(name)
+        for recording in permuted_once.recordings
+        for name in task.labels
+    )
 
 
 def test_seeds_differ_and_one_seed_does_not(people):

@@ -38,6 +38,9 @@ class Reader:
     also: tuple[str, ...] = ()
     """Further labels that a split keeps alike."""
 
+    follows_from: tuple[str, ...] = ()
+    """The labels that `split_by` is made of, where it is none that anyone is told by."""
+
     @property
     def labels(self) -> tuple[str, ...]:
         """All that a split keeps alike, the most important first."""
@@ -65,7 +68,7 @@ def reader_of_task(task: Task, *, folds: int = 0) -> Reader:
     def read(root: Path, *, max_damaged: float, strict: bool) -> Collection:
         return read_folder_task(root, task, folds=folds, max_damaged=max_damaged, strict=strict)
 
-    return Reader(read=read, split_by=task.dealt_by)
+    return Reader(read=read, split_by=task.dealt_by, follows_from=task.labels)
 
 
 MAX_DAMAGED = 0.05

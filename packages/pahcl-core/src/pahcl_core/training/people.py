@@ -103,7 +103,12 @@ def read_people(
         root, strict=config.reading.strict, max_damaged=config.reading.max_damaged
     )
     if config.reading.permuted_labels:
-        collection = permuted(collection, reader.labels, seed=config.reading.permuted_labels)
+        collection = permuted(
+            collection,
+            reader.labels,
+            also=reader.follows_from,
+            seed=config.reading.permuted_labels,
+        )
         log.warning("the labels are PERMUTED: no score says anything but whether something leaks")
     subjects = collection.subjects
     if config.split.file is not None:

@@ -8,14 +8,16 @@ test 1.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pahcl_core.data.collection import Collection
 from pahcl_core.data.dealing import members_of
 
 
-def permuted(collection: Collection, labels: Sequence[str], *, seed: int) -> Collection:
+def permuted(
+    collection: Collection, labels: Sequence[str], *, also: Sequence[str] = (), seed: int
+) -> Collection:
     """The collection with each person's labels those of another, or by chance their own.
 
     All labels of a person go together. Where two persons have another number of subjects, those of
@@ -25,25 +27,33 @@ def permuted(collection: Collection, labels: Sequence[str], *, seed: int) -> Col
     Args:
         collection: As read.
         labels: Names of those that are dealt out.
+        also: Further ones, which a person may lack: whoever gets theirs then lacks them.
         seed: Another seed deals them out differently.
     """
     labelled = members_of(s for s in collection.subjects if all(one in s.labels for one in labels))
     persons = sorted(labelled)
     givers = persons.copy()
     random.Random(f"{seed}/permuted").shuffle(givers)
+    dealt = {*labels, *also}
     given: dict[str, dict[str, str]] = {}
     for person, giver in zip(persons, givers, strict=True):
         for place, subject in enumerate(labelled[person]):
             theirs = labelled[giver][place % len(labelled[giver])].labels
-            given[subject.subject_id] = {name: theirs[name] for name in labels}
+            given[subject.subject_id] = {n: label for n, label in theirs.items() if n in dealt}
+
+    def relabelled(subject_id: str, own: Mapping[str, str]) -> Mapping[str, str]:
+        if subject_id not in given:
+            return own
+        return {n: label for n, label in own.items() if n not in dealt} | given[subject_id]
+
     return replace(
         collection,
         subjects=tuple(
-            replace(one, labels={**one.labels, **given.get(one.subject_id, {})})
+            replace(one, labels=relabelled(one.subject_id, one.labels))
             for one in collection.subjects
         ),
         recordings=tuple(
-            replace(one, labels={**one.labels, **given.get(one.subject_id, {})})
+            replace(one, labels=relabelled(one.subject_id, one.labels))
             for one in collection.recordings
         ),
     )
