@@ -49,6 +49,21 @@ def journal(tmp_path, disk):
     opened.close()
 
 
+def test_a_whole_line_that_there_is_no_room_to_end_is_kept(tmp_path, disk):
+    """A run that is gone on with finds it, and the disk as full as it was."""
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"n":0,"t":1.0,"step":1,"values":{"a":1}}')
+    disk.room = 0
+    again = Journal(tmp_path)
+    again.go_on_after(0)
+    again.row({"a": 2}, 2)
+    disk.room = 1000
+    again.row({"a": 3}, 3)
+    again.close()
+
+    assert read_rows(path) == [(step, {"a": step}) for step in (1, 2, 3)]
+
+
 LINE = len('{"n":1,"t":1700000000.1234567,"step":1,"values":{"a":1}}\n')
 
 

@@ -16,6 +16,7 @@ from pahcl_track.encoding import Plain, decode_values, dumps, encode_values
 from pahcl_track.errors import TrackerError
 from pahcl_track.events import Ended, Event, Resumed, Row, Saved
 from pahcl_track.journal import JOURNAL, PICTURES
+from pahcl_track.journal_file import is_whole
 from pahcl_track.protocol import Outcome, Run
 
 
@@ -91,7 +92,7 @@ class Reader:
         with self.path.open("rb") as file:
             file.seek(self._offset)
             for line in file:
-                if not line.endswith(b"\n") and not _is_whole(line):
+                if not line.endswith(b"\n") and not is_whole(line):
                     return
                 self._offset += len(line)
                 if line.strip():
@@ -123,14 +124,6 @@ class Reader:
         if "run" in content:
             return _run(content["run"], self._directory)
         return None  # of a later version
-
-
-def _is_whole(line: bytes) -> bool:
-    """Whether a line lacks its line break alone, for which there was no room on the disk."""
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
 
 
 class Sequel:

@@ -80,7 +80,7 @@ class Journal:
         try:
             if not lock_file(self._file):
                 raise TrackerError(f"{self.path}: another process is writing this run")
-            mend_end(self._file)
+            self._torn = not mend_end(self._file)
         except BaseException:
             self.close()
             raise

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from pahcl_core.errors import DataError, DiskError, SettingError, disk_trouble, unwritable
 from pahcl_core.training.interruption import told_how_to_go_on
-from pahcl_track.journal_file import lock_file
+from pahcl_track.journal_file import is_being_written, lock_file
 
 log = logging.getLogger(__name__)
 
@@ -208,16 +208,8 @@ def is_complete(directory: Path) -> bool:
 
 
 def is_in_use(path: Path) -> bool:
-    """Whether a process that lives is writing a run there.
-
-    A run that begins in the same microseconds may be refused its directory for it.
-    """
-    try:
-        stream = (path / LOG).open("rb")
-    except OSError:
-        return False
-    with stream:
-        return not lock_file(stream.fileno())
+    """Whether a process that lives is writing a run there."""
+    return is_being_written(path / LOG)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
