@@ -60,6 +60,37 @@ def test_a_configuration_keeps_everything_else():
     assert redacted(config) == config | {"path": str(Path("a/b"))}
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("slow.api_key=x1", "slow.api_key=[redacted]"),
+        ("slow.password = my pass, phrase}", "slow.password = [redacted]"),
+        ("lr=1 token=x1 epochs=2", "lr=1 token=[redacted] epochs=2"),
+        ("api_key: x1, lr: 3", "api_key: [redacted], lr: 3"),
+        ('{"db.password": "x, 1", "lr": 3}', '{"db.password": [redacted], "lr": 3}'),
+        ("s3://host/x?token=x1&b=2", "s3://host/x?token=[redacted]"),
+        ("a=password=secret=x1", "a=password=[redacted]"),
+        ("api_key=[redacted]", "api_key=[redacted]"),
+        ("api_key=", "api_key="),
+        ("num_tokens=3", "num_tokens=3"),
+        ("wandb.mode=offline", "wandb.mode=offline"),
+        ("see secrets/ for the token", "see secrets/ for the token"),
+    ],
+)
+def test_secrets_that_a_text_names_itself(text, shown):
+    assert redacted({"options": [text], "deep": {"text": text}}) == {
+        "options": [shown],
+        "deep": {"text": shown},
+    }
+
+
+def test_a_long_text_is_looked_through_in_no_time():
+    """Millions of steps, not millions of millions, which would never end."""
+    text = "a" * 1_000_000
+
+    assert redacted({"text": text}) == {"text": text}
+
+
 def test_secrets_are_hidden_at_any_depth():
     config = {
         "api_key": "s1",

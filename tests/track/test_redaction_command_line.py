@@ -18,6 +18,7 @@ def _one_known_secret(monkeypatch):
         ["train", "--set", "db.password=x1"],
         ["--set", '{"optimiser.lr": 0.1, "db.password": "x1"}'],
         ["https://me:x1@example.org/data"],
+        ["--data-dir=https://example.org/data?token=x1"],
         ["--data-dir=s3://me:x1@host/data"],
         ["--name", "before-abcdefgh12-after"],
         ["--verbose", "--token", "x1"],

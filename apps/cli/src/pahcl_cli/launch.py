@@ -148,7 +148,8 @@ def _with_tracking(layers: Layers, tracking: Tracking) -> dict[str, Any]:
     section = table.get("tracking", {})
     if not isinstance(section, Mapping):
         raise SettingError(f"{_source(layers)}: tracking is a section, not {section!r}")
-    return {**table, "tracking": tracking.over(section)}
+    source = f"{_source(layers)}, [tracking]"
+    return {**table, "tracking": tracking.over(section, source=source)}
 
 
 def _source(layers: Layers) -> str:

@@ -10,6 +10,7 @@ from pahcl_core.config import apply_overrides, from_dict, merge, read_toml, to_d
 from pahcl_core.data.tasks import read_task
 from pahcl_core.errors import SettingError
 from pahcl_core.models.sizes import sized
+from pahcl_track.redaction import redacted
 
 T = TypeVar("T")
 
@@ -109,8 +110,11 @@ def read_settings(
 
 
 def complete(config: object, tracking: TrackingConfig) -> dict[str, Any]:
-    """Everything a run was given, as its `config.toml` has it: enough to run it again."""
-    return {**to_dict(config), _TRACKING: to_dict(tracking)}
+    """What a run was given, as its `config.toml` has it: enough to run it again.
+
+    Only what trackers were told in secret is not there; a run that needs it asks for it.
+    """
+    return {**to_dict(config), _TRACKING: redacted(to_dict(tracking))}
 
 
 def _nested(key: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  any plain value

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pahcl_core.config import from_dict
 from pahcl_core.errors import SettingError
 from pahcl_track import Session, Tracker, load_tracker, parse_options
+from pahcl_track.redaction import HIDDEN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,24 +48,38 @@ class Tracking:
 
     strict: bool | None = None
 
-    def over(self, before: Mapping[str, Any]) -> dict[str, Any]:
+    def over(self, before: Mapping[str, Any], *, source: str = "tracking") -> dict[str, Any]:
         """`[tracking]` of a run file, with what the command line says instead.
 
+        Its options are added to those of the file; of trackers that others take the place of, the
+        file's options go, too.
+
+        Args:
+            before: What the file says.
+            source: Which file, for messages.
+
         Raises:
-            SettingError: If an entity is given and no wandb tracker.
+            SettingError: If the file makes no sense, an entity is given and no wandb tracker, or an
+                option is needed again that was kept secret.
         """
+        file = from_dict(TrackingConfig, before, source=source)
         after = dict(before)
-        names = list(self.trackers or before.get("trackers", TrackingConfig().trackers))
+        names = list(self.trackers or file.trackers)
         if self.wandb and "wandb" not in names:
             names.append("wandb")
         after["trackers"] = list(dict.fromkeys(names))
-        options = list(self.options or before.get("options", ()))
+        options = [
+            one
+            for one in file.options
+            if not self.trackers or one.partition(".")[0].strip() in names
+        ]
+        options += self.options
         if self.entity is not None:
             if "wandb" not in names:
                 raise SettingError("--entity is an option of W&B; add --tracker wandb")
             options.append(f"wandb.entity={self.entity}")
-        if options:
-            after["options"] = options
+        if options or file.options:
+            after["options"] = _last_of_each(options)
         given = {
             "project": self.project,
             "group": self.group,
@@ -73,6 +89,17 @@ class Tracking:
         }
         after.update({key: value for key, value in given.items() if value is not None})
         return after
+
+
+def _last_of_each(options: Sequence[str]) -> list[str]:
+    by_name = {one.partition("=")[0].strip(): one for one in options}
+    for name, option in by_name.items():
+        if HIDDEN in option:
+            raise SettingError(
+                f"tracker option {name}: no file of a run has it, since it is a secret; give it "
+                f"again, as --tracker-option {name}=VALUE"
+            )
+    return list(by_name.values())
 
 
 def build_tracker(config: TrackingConfig) -> Session:

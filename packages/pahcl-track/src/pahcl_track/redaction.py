@@ -1,9 +1,10 @@
 """Keeping secrets out of what is recorded.
 
 A configuration value is hidden if its name says that it is a secret (`api_key`, `db.password`,
-`HF_TOKEN`), and so is what stands before the `@` of an address. Names are compared word by word:
-`num_tokens` and `cls_token_id` are no secrets. A callable is named, never called. What the
-environment calls a secret is hidden wherever it turns up, in the log, too.
+`HF_TOKEN`), also where one text has both (`tracker.api_key=…`), and so is what stands before the
+`@` of an address. Names are compared word by word: `num_tokens` and `cls_token_id` are no secrets.
+A callable is named, never called. What the environment calls a secret is hidden wherever it turns
+up, in the log, too.
 """
 
 import dataclasses
@@ -25,7 +26,10 @@ _TOKENS_OF_MODELS = frozenset(
      "len", "length", "size", "count", "type", "drop", "class", "register", "special", "memory"}
 )  # fmt: skip
 _USER_INFO = re.compile(r"(?<=[a-z0-9+.-]://)[^\s/?#]+@", re.IGNORECASE)
-_NAMED_VALUE = re.compile(r"""([\w.-]+)["']?\s*[=:]\s*[^\s,}]""")  # key=value, also in JSON
+_NAME = r"(?<![\w.-])(?P<name>[\w.-]+)"
+_NAMED = re.compile(_NAME + r"""["']?\s*[=:]\s*(?=[^\s,}])""")  # key=value, also in JSON
+_VALUE = re.compile(r""""[^"]*"|'[^']*'|[^\s,}]+""")
+_OPTION = re.compile(rf"\s*{_NAME}\s*=\s*(?=\S)")  # all of a text, blanks and all
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SHORTEST_SECRET = 8
 _ENVIRONMENT = re.compile(
@@ -67,7 +71,7 @@ def tells_secret(command_line: Sequence[str]) -> bool:
     options = ["", *command_line]  # each before the argument that may be its value
     return any(
         redacted_text(argument) != argument
-        or any(map(is_secret, _NAMED_VALUE.findall(argument)))
+        or any(is_secret(named["name"]) for named in _NAMED.finditer(argument))
         or (option.startswith("-") and "=" not in option and is_secret(option))
         for option, argument in zip(options, command_line, strict=False)
     )
@@ -92,7 +96,21 @@ def _redacted(name: str, value: Any, known: list[str]) -> Any:  # noqa: ANN401
     if callable(value):
         named = value if hasattr(value, "__qualname__") else type(value)
         return f"{named.__module__}.{named.__qualname__}"
-    return _hide(str(value), known)
+    return _hide(_without_named(str(value)), known)
+
+
+def _without_named(text: str) -> str:
+    """A text without the values in it that are named as secrets."""
+    option = _OPTION.match(text)
+    if option and is_secret(option["name"]):
+        return text[: option.end()] + HIDDEN
+    parts, done = [], 0
+    for named in _NAMED.finditer(text):
+        value = _VALUE.match(text, named.end())
+        if value and named.start() >= done and is_secret(named["name"]):
+            parts += [text[done : named.end()], HIDDEN]
+            done = value.end()
+    return "".join([*parts, text[done:]])
 
 
 def _hide(text: str, known: list[str]) -> str:
