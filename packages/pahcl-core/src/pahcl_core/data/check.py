@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from pahcl_core.data.annotation import read_annotation
-from pahcl_core.data.audio import read_audio
 from pahcl_core.data.check_report import UNKNOWN_LOCATION, CheckReport
 from pahcl_core.data.collection import Collection, Problem, Recording
 from pahcl_core.data.label_counts import counts_of, label_counts, person_counts
 from pahcl_core.data.preparation import Progress
+from pahcl_core.data.samples import read_samples
 from pahcl_core.data.split_balance import split_balance
 from pahcl_core.data.states import NOT_ANNOTATED
 from pahcl_core.errors import DataError
@@ -121,7 +121,7 @@ def _sounding(
     """The samples, or None and a problem if they cannot be decoded or are silent."""
     file = recording.path.relative_to(collection.root).as_posix()
     try:
-        samples, _ = read_audio(recording.path)
+        samples, _ = read_samples(recording.path)
     except DataError as error:
         reason = str(error).removeprefix(f"{recording.path}: ")
         problems.append(Problem(file=file, reason=reason))

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from pahcl_core.data.annotation import read_annotation
-from pahcl_core.data.audio import read_audio
 from pahcl_core.data.collection import Problem, Recording
 from pahcl_core.data.cycle_set import CycleSource
+from pahcl_core.data.samples import read_samples
 from pahcl_core.errors import DataError
 from pahcl_core.signal import quality
 from pahcl_core.signal.cycles import Cycles, cycles_from_states
@@ -108,7 +108,7 @@ def prepare_recordings(
     sounds: dict[int, tuple[Float32[np.ndarray, "samples"], int]] = {}
     for place, recording in enumerate(recordings):
         try:
-            sounds[place] = read_audio(recording.path)
+            sounds[place] = read_samples(recording.path)
         except DataError as error:
             reason = f"{_without(recording.path, error)}; the recording was left out"
             prepared[place] = _unusable(Remark(of="recording", row=None, reason=reason))

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from pahcl_core.data.audio import read_audio
 from pahcl_core.data.collection import Problem
+from pahcl_core.data.samples import read_samples
 from pahcl_core.data.states import StateAnnotation, write_states
 from pahcl_core.errors import DataError, SettingError, unwritable
 from pahcl_core.signal.segment_states import Segmentation, segment_states
@@ -141,7 +141,7 @@ def segment_file(path: Path) -> tuple[Float32[np.ndarray, "samples"], int, Segme
     """
     if path.is_file() and path.stat().st_size == 0:
         raise DataError(f"{path}: is empty, not even a header is there")
-    samples, sample_rate = read_audio(path)
+    samples, sample_rate = read_samples(path)
     if samples.min() == samples.max():
         raise DataError(f"{path}: is silent, all its samples are equal: there are no states in it")
     try:

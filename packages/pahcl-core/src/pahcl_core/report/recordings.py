@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pahcl_core.data.audio import read_audio
+from pahcl_core.data.samples import read_samples
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.report.blocks import (
@@ -142,7 +142,7 @@ def _heard(one: Chosen, heard: Heard, task: Task, sounds: bool) -> Shown:
     span = f"{begin_s:.1f} to {end_s:.1f} s"
     sound = ""
     if sounds:
-        samples, rate = read_audio(heard.recording.path)
+        samples, rate = read_samples(heard.recording.path)
         part = samples[round(begin_s * rate) : round(end_s * rate)]
         sound = sound_address(part, sample_rate=rate)
     return Shown(
