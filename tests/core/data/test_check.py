@@ -146,6 +146,21 @@ def test_finds_states_that_run_past_the_end(root):
     }
 
 
+def test_finds_an_annotation_that_cannot_be_read_and_goes_on(root):
+    """A folder under its name, as some unpackers leave."""
+    collection = read_circor(root)
+    path = root / "training_data" / "7_AV.tsv"
+    path.unlink()
+    path.mkdir()
+
+    report = check_collection(collection)
+
+    assert [str(one) for one in report.problems] == [
+        "training_data/7_AV.tsv: cannot be read: Is a directory"
+    ]
+    assert report.annotated_hours == pytest.approx(0.3 / 3600)  # of the three others
+
+
 def test_finds_the_same_sound_under_two_persons(root):
     """7 and 9 are two persons; 7 and 8 are one, so no split parts them."""
     folder = root / "training_data"

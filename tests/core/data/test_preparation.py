@@ -169,9 +169,36 @@ def test_cycles_that_no_heart_has_and_those_past_the_end_are_left_out(tree):
         edges = np.linspace(start, stop, 5)
         rows += [f"{edges[i]:g}\t{edges[i + 1]:g}\t{i + 1}" for i in range(4)]
 
-    cycles, _ = prepare(tree(one=(beating(), "\n".join(rows))), CONFIG)
+    cycles, problems = prepare(tree(one=(beating(), "\n".join(rows))), CONFIG)
 
     assert cycles.bounds.tolist() == [[3300, 3500, 3700, 3900, 4100]]
+    assert [str(one) for one in problems] == [
+        "training_data/1_AV.tsv: 3 of its 4 cycles cannot be: outside of the recording of 5 s, "
+        "shorter than 0.25 s or longer than 2.5 s; what cannot be was left out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "later_s"), [(1000.0, 0.0), (1.0, 100.0)], ids=["milliseconds", "later part"]
+)
+def test_an_annotation_that_does_not_fit_gives_way_to_the_sound(tree, factor, later_s):
+    """The cycles are those of the same sound without one, and why is said."""
+    rows = [line.split() for line in annotation().splitlines()]
+    moved = [[float(one) * factor + later_s for one in row[:2]] + row[2:] for row in rows]
+    states = "".join(f"{start}\t{end}\t{state}\n" for start, end, state in moved)
+
+    bare, _ = prepare(tree(one=(beating(), None)), CONFIG)
+    cycles, problems = prepare(tree_of(bare, states), CONFIG)
+
+    assert cycles.sources == bare.sources == ("segmentation",)
+    assert cycles.bounds.tolist() == bare.bounds.tolist()
+    (problem,) = problems
+    assert problem.file == "training_data/1_AV.tsv"
+    assert problem.reason == (
+        "6 of its 6 cycles cannot be: outside of the recording of 5 s, shorter than 0.25 s or "
+        "longer than 2.5 s: are its times in seconds, and of this recording? The annotation was "
+        "left out"
+    )
 
 
 def test_a_damaged_recording_is_set_aside(tree):
@@ -323,6 +350,17 @@ def test_a_rate_too_low_to_rate(tree):
     assert np.isnan(prepared.cycle_quality).all()
     assert prepared.flags == ()
     assert prepared.source == "windows"
+
+
+def test_silence_is_told_at_a_rate_too_low_to_rate(tree):
+    """Whatever its level: a model is not asked about it."""
+    (recording,) = tree(one=(beating(), None)).recordings
+    wavfile.write(recording.path, 500, np.full(1000, 7, dtype=np.int16))
+
+    prepared = prepare_recording(replace(recording, sample_rate=500), CONFIG)
+
+    assert (prepared.quality, prepared.flags, prepared.source) == (0.0, ("silent",), "windows")
+    assert prepared.cycle_quality.tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -139,7 +139,12 @@ def _annotated(
     if recording.states_path is None:
         return 0.0, None
     file = recording.states_path.relative_to(collection.root).as_posix()
-    states, faults = read_annotation(recording, file=file)
+    try:
+        states, faults = read_annotation(recording, file=file)
+    except DataError as error:
+        reason = str(error).removeprefix(f"{recording.states_path}: ")
+        problems.append(Problem(file=file, reason=reason))
+        return 0.0, None
     problems += faults
     known = states.state != NOT_ANNOTATED
     end_s = float(states.end_s.max(initial=0.0))

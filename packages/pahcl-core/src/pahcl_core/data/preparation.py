@@ -23,6 +23,7 @@ from pahcl_core.signal.segment_states import segment_states
 
 _SLOW = Wanted(rate=SLOW_RATE)
 _PLAUSIBLE_CYCLE_S = (0.25, 2.5)  # 24 to 240 beats a minute
+_NO_CYCLES = Cycles(bounds_s=np.zeros((0, 5)))
 
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 """Wraps an iterable of that many items, so that someone can watch it."""
@@ -113,21 +114,21 @@ def prepare_recordings(
             reason = f"{_without(recording.path, error)}; the recording was left out"
             prepared[place] = _unusable(Remark(of="recording", row=None, reason=reason))
     passed = {place: _filtered(*sound, config) for place, sound in sounds.items()}
-    found = {place: _segment(recordings[place], passed[place][1], config) for place in sounds}
-    bounds_s = {
-        place: _plausible(cycles, len(passed[place][0]) / config.sample_rate)
-        for place, (cycles, _, _) in found.items()
+    found = {
+        place: _segment(
+            recordings[place], len(passed[place][0]) / config.sample_rate, passed[place][1], config
+        )
+        for place in sounds
     }
     # Before the band-pass: what lies beside the band of the heart is evidence, too.
     rated = {
-        place: _rate(*sound, Cycles(bounds_s=bounds_s[place]), passed[place][1])
-        for place, sound in sounds.items()
+        place: _rate(*sound, found[place][0], passed[place][1]) for place, sound in sounds.items()
     }
     for place in sounds:
-        _, source, remarks = found[place]
+        cycles, source, remarks = found[place]
         cleaned = _cleaned(passed[place][0], config)
         prepared[place] = _put_together(
-            cleaned, bounds_s[place], source, remarks, rated[place], config
+            cleaned, cycles.bounds_s, source, remarks, rated[place], config
         )
     return [prepared[place] for place in range(len(recordings))]
 
@@ -187,6 +188,8 @@ def _rate(
     slow: Float32[np.ndarray, "slow"] | None,
 ) -> quality.Quality:
     if slow is None:
+        if samples.min() == samples.max():  # which is seen at any rate
+            return quality.Quality(index=0.0, flags=("silent",), cycle_index=np.zeros(len(cycles)))
         unknown = np.full(len(cycles), np.nan)
         return quality.Quality(index=float("nan"), flags=(), cycle_index=unknown)
     return quality.rate_quality(samples, sample_rate=sample_rate, cycles=cycles, slow=slow)
@@ -205,31 +208,49 @@ def _unusable(remark: Remark) -> PreparedRecording:
 
 
 def _segment(
-    recording: Recording, slow: Float32[np.ndarray, "slow"] | None, config: SignalConfig
+    recording: Recording,
+    duration_s: float,
+    slow: Float32[np.ndarray, "slow"] | None,
+    config: SignalConfig,
 ) -> tuple[Cycles, CycleSource, tuple[Remark, ...]]:
     remarks: tuple[Remark, ...] = ()
     if config.cycles == "annotation" and recording.states_path is not None:
-        cycles, remarks = _annotated(recording)
+        cycles, remarks = _annotated(recording, duration_s)
         if len(cycles) > 0:
             return cycles, "annotation", remarks
     if slow is None:
-        return Cycles(bounds_s=np.zeros((0, 5))), "segmentation", remarks
+        return _NO_CYCLES, "segmentation", remarks
     # From the sound before its band-pass: what a run resamples to does not move its cycles.
     found = segment_states(slow, sample_rate=_SLOW.rate)
-    return found.cycles, "segmentation", remarks
+    return _plausible(found.cycles, duration_s), "segmentation", remarks
 
 
-def _annotated(recording: Recording) -> tuple[Cycles, tuple[Remark, ...]]:
+def _annotated(recording: Recording, duration_s: float) -> tuple[Cycles, tuple[Remark, ...]]:
     try:
         states, problems = read_annotation(recording, file="")
     except DataError as error:
         assert recording.states_path is not None, "the caller has looked"
         reason = f"{_without(recording.states_path, error)}; the annotation was left out"
-        nothing = Cycles(bounds_s=np.zeros((0, 5)))
-        return nothing, (Remark(of="annotation", row=None, reason=reason),)
+        return _NO_CYCLES, (Remark(of="annotation", row=None, reason=reason),)
     cycles = cycles_from_states(states.start_s, states.end_s, states.state)
-    remarks = (Remark(of="annotation", row=one.row, reason=one.reason) for one in problems)
-    return cycles, tuple(remarks)
+    remarks = [Remark(of="annotation", row=one.row, reason=one.reason) for one in problems]
+    kept = _plausible(cycles, duration_s)
+    if len(kept) < len(cycles):
+        reason = _misfit(len(cycles) - len(kept), len(cycles), duration_s)
+        remarks.append(Remark(of="annotation", row=None, reason=reason))
+    return kept, tuple(remarks)
+
+
+def _misfit(num_left_out: int, num_cycles: int, duration_s: float) -> str:
+    """Why cycles of an annotation were left out."""
+    shortest_s, longest_s = _PLAUSIBLE_CYCLE_S
+    reason = (
+        f"{num_left_out} of its {num_cycles} cycles cannot be: outside of the recording of "
+        f"{duration_s:g} s, shorter than {shortest_s:g} s or longer than {longest_s:g} s"
+    )
+    if num_left_out < num_cycles:
+        return f"{reason}; what cannot be was left out"
+    return f"{reason}: are its times in seconds, and of this recording? The annotation was left out"
 
 
 def _without(path: object, error: DataError) -> str:
@@ -249,16 +270,13 @@ def problems_of(
     return tuple(problems)
 
 
-def _plausible(cycles: Cycles, duration_s: float) -> Float64[np.ndarray, "kept 5"]:
-    """Cycles that lie inside the recording and last as long as a heartbeat can."""
+def _plausible(cycles: Cycles, duration_s: float) -> Cycles:
+    """Those that lie inside the recording and last as long as a heartbeat can."""
     bounds_s = cycles.bounds_s
     length_s = bounds_s[:, -1] - bounds_s[:, 0]
     shortest_s, longest_s = _PLAUSIBLE_CYCLE_S
     inside = (bounds_s[:, 0] >= 0) & (bounds_s[:, -1] <= duration_s)
-    kept: Float64[np.ndarray, "kept 5"] = bounds_s[
-        inside & (length_s >= shortest_s) & (length_s <= longest_s)
-    ]
-    return kept
+    return Cycles(bounds_s=bounds_s[inside & (length_s >= shortest_s) & (length_s <= longest_s)])
 
 
 def _windows(duration_s: float) -> Float64[np.ndarray, "windows 5"]:
