@@ -11,10 +11,13 @@ from sklearn.metrics import f1_score, roc_auc_score
 from oracles.resampling import quantile, resamples
 from pahcl_core.data.tasks import Task
 from pahcl_core.errors import DataError
+from pahcl_core.evaluation.comparison import compare
+from pahcl_core.evaluation.methods import Method
 from pahcl_core.evaluation.recomputing import recomputed
 from pahcl_core.evaluation.run_results import read_results
 from pahcl_core.studies.folds import FoldPlan, planned_folds
 from pahcl_core.studies.out_of_fold import conclude
+from pahcl_core.training.scoring import Answers, score_answers
 from pahcl_core.training.settings import FinetuneConfig
 from support.made_up_runs import made_up_answers, write_run, write_run_of_labels
 
@@ -125,6 +128,90 @@ def test_the_interval_of_a_label_is_over_the_persons_who_have_it(plan):
     assert high == pytest.approx(quantile(drawn, 0.975), abs=1e-12)
     assert metrics["intervals"]["left_out"]["test_auroc_late"] == 150 - len(drawn) > 0
     assert "auroc" not in metrics["intervals"]["test"]
+
+
+@pytest.fixture
+def told_alike(tmp_path):
+    """Three folds of two seeds; of `late` each says the same of all, but for the last digit."""
+    found = plan_of(tmp_path, folds=3)
+    rng = np.random.default_rng(0)
+    for run in found.runs:
+        fold = run.config.split.fold
+        told = dict(told_of(rng, EVERYONE[fold - 1 :: 3]))
+        of_yes = 0.1 + 0.2 * fold
+        told["late"] = {
+            unit: (true, of_yes + number % 2 * 1e-16 * (fold < 3))
+            for number, (unit, (true, _)) in enumerate(told["late"].items())
+        }
+        write_run_of_labels(run.directory, task=TASK, told=told, config={"seed": run.config.seed})
+    return found
+
+
+def test_there_is_no_area_where_the_run_of_no_fold_tells_any_two_apart(told_alike):
+    """Else folds would be ranked against each other. What needs no ranking stands."""
+    metrics = conclude(told_alike, num_resamples=20)
+
+    for area in ("auroc", "auprc"):
+        assert metrics[f"test_{area}_late"] is None
+        reason = metrics["undefined"][f"test_{area}_late"]
+        assert reason == "the run of no fold tells any two apart"
+        assert metrics[f"test_{area}"] == metrics[f"test_{area}_murmur"]
+        assert f"{area}_late" not in metrics["intervals"]["test"]
+    assert metrics["test_f1_macro_late"] > 0
+    assert metrics["test_loss_late"] > 0
+    assert recomputed(*read_results(told_alike.directory)).differing == {}
+
+
+@pytest.mark.parametrize(
+    ("folds", "of_yes", "area"),
+    [
+        ("1122", (0.3, 0.3, 0.6, 0.7), 1.0),  # one of the two tells its people apart
+        ("1111", (0.3, 0.3, 0.3, 0.3), 0.5),  # there is but one, as where nobody is dealt out
+        ("", (0.3, 0.3, 0.6, 0.6), 5 / 6),
+        ("1122", (0.3, 0.3, 0.6, 0.6), None),
+        ("1234", (0.3, 0.4, 0.6, 0.7), None),  # one of a rare label in each
+    ],
+)
+def test_it_takes_two_in_one_fold_to_rank(folds, of_yes, area):
+    """Of four persons, the last of whom is `yes`."""
+    yes = np.array(of_yes)
+    answers = Answers(
+        ids=tuple("abcd"),
+        persons=tuple("abcd"),
+        labels=np.array([1, 1, 1, 0]),
+        probabilities=np.column_stack([yes, 1 - yes]),
+        attributes={},
+        folds=tuple(folds),
+    )
+
+    found = score_answers(answers, TASK.parts["murmur"])
+
+    assert found.values.get("auroc") == area
+    assert ("auprc" in found.undefined) == (area is None)
+    assert "accuracy" in found.values
+
+
+def test_who_is_told_alike_in_each_fold_is_not_compared_by_areas(told_alike, tmp_path):
+    other = plan_of(tmp_path / "other", folds=3)
+    rng = np.random.default_rng(1)
+    for run in other.runs:
+        told = told_of(rng, EVERYONE[run.config.split.fold - 1 :: 3])
+        write_run_of_labels(run.directory, task=TASK, told=told, config={"seed": run.config.seed})
+    for plan in (told_alike, other):
+        conclude(plan, num_resamples=10)
+    results = [read_results(plan.directory) for plan in (told_alike, other)]
+
+    of_seeds = compare(*(Method(name="x", runs=one) for one in results), num_resamples=20)
+    of_one = compare(*(Method(name="x", runs=one[:1]) for one in results), num_resamples=20)
+
+    for found in (of_seeds, of_one):
+        late = found.metrics["auroc_late"]
+        assert late.first is None
+        assert late.tests["bootstrap"].difference is None
+        assert late.tests["bootstrap"].undefined == "the run of no fold tells any two apart"
+        assert "delong" not in late.tests
+        assert found.metrics["auroc_murmur"].tests["bootstrap"].difference is not None
+    assert "delong" in of_one.metrics["auroc_murmur"].tests
 
 
 def test_the_result_is_read_back_and_follows_from_its_file_to_the_bit(plan):

@@ -110,9 +110,9 @@ def _mean(values: Float64[np.ndarray, "runs"]) -> float | None:
 
 def _with_reason(found: Comparison, scored: Sequence[tuple[Scores, ...]], name: str) -> Comparison:
     """With the first reason that a run has, where the metric is undefined for one."""
-    if found.difference is not None:
-        return found
     reasons = [one.undefined[name] for pair in scored for one in pair if name in one.undefined]
+    if found.difference is not None and not reasons:
+        return found
     return Comparison(
         difference=None,
         num=found.num,
@@ -128,7 +128,7 @@ def _of_units(pairs: Sequence[Both], task: Task, name: str) -> dict[str, Compari
     first, second = pairs[0]
     positive = task.class_index(task.positive)
     area = "auroc" if len(task.classes) == 2 else f"auroc_{task.positive}"
-    if name == area:
+    if name == area and not (first.ranks_folds_alone or second.ranks_folds_alone):
         columns = (one.probabilities[:, positive] for one in (first, second))
         return {"delong": delong(first.labels == positive, *columns)}
     if name == "accuracy":

@@ -230,4 +230,5 @@ def _rows(answers: Answers, rows: Sequence[int]) -> Answers:
             name: tuple(values[row] for row in rows) for name, values in answers.attributes.items()
         },
         said=answers.predicted[index],
+        folds=tuple(answers.folds[row] for row in rows) if answers.folds else (),
     )

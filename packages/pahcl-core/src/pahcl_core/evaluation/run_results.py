@@ -237,4 +237,5 @@ def _answers(rows: Sequence[Mapping[str, str]], task: Task) -> Answers:
             for name in ATTRIBUTES.get(task.collection, ())
         },
         said=np.array([task.class_index(row["prediction"]) for row in rows], dtype=np.int64),
+        folds=tuple(row[FOLD] for row in rows if FOLD in row),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pahcl_core.data.tasks import Task
+from pahcl_core.metrics.bootstrap import ROUNDING
 from pahcl_core.metrics.challenge2016 import macc
 from pahcl_core.metrics.challenge2022 import challenge_scores, present_against_absent
 from pahcl_core.metrics.classification import Scores, classification_metrics, most_probable
@@ -37,6 +38,8 @@ OFFICIAL: Mapping[str, tuple[str, ...]] = {
 }
 """By challenge, the scores it is known by; the last one decides."""
 
+_AREAS = ("auroc", "auprc")  # what the names of metrics that need a ranking begin with
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answers:
@@ -54,6 +57,9 @@ class Answers:
     said: Int64[np.ndarray, "units"] | None = None
     """Index of the class said, where that is not always the most probable."""
 
+    folds: tuple[str, ...] = ()
+    """Whose run said it, where each fold had one of its own."""
+
     def __len__(self) -> int:
         """How many units."""
         return len(self.ids)
@@ -70,6 +76,17 @@ class Answers:
         losses: Float64[np.ndarray, "units"] = -np.log(np.maximum(true, np.finfo(float).tiny))
         return losses
 
+    @property
+    def ranks_folds_alone(self) -> bool:
+        """Whether there are several folds, and the run of each says the same of all its units.
+
+        What is then ranked by is who else was trained on: a class that is rare in the test of a
+        fold is the more frequent in its training, and said to be the more probable.
+        """
+        several = set(self.folds) if len(set(self.folds)) > 1 else ()
+        own = [self.probabilities[np.array(self.folds) == fold] for fold in several]
+        return bool(own) and all((np.ptp(one, axis=0) <= ROUNDING).all() for one in own)
+
 
 def challenge_of(task: Task) -> str:
     """The challenge that a task comes from, as the metrics name it; empty if from none."""
@@ -81,7 +98,8 @@ def challenge_of(task: Task) -> str:
 def score_answers(answers: Answers, task: Task) -> Scores:
     """Every metric of a task over its units, and those of the challenge it comes from.
 
-    `loss` is the mean negative log-probability of the true class, in nats.
+    `loss` is the mean negative log-probability of the true class, in nats. Areas under a curve are
+    undefined where nothing but folds is ranked.
 
     Raises:
         ValueError: If there are no answers, or a probability is not finite.
@@ -94,10 +112,13 @@ def score_answers(answers: Answers, task: Task) -> Scores:
         predicted=answers.predicted,
     )
     official = official_scores(answers, task)
-    return Scores(
-        values={"loss": float(answers.losses.mean()), **scores.values, **official.values},
-        undefined={**scores.undefined, **official.undefined},
-    )
+    values = {"loss": float(answers.losses.mean()), **scores.values, **official.values}
+    undefined = {**scores.undefined, **official.undefined}
+    if answers.ranks_folds_alone:
+        areas = [name for name in values if name.startswith(_AREAS)]
+        undefined |= dict.fromkeys(areas, "the run of no fold tells any two apart")
+        values = {name: value for name, value in values.items() if name not in areas}
+    return Scores(values=values, undefined=undefined)
 
 
 def of_label(name: str, label: str) -> str:
