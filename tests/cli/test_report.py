@@ -2,6 +2,8 @@
 
 import pytest
 
+from pahcl_core.report import report
+from pahcl_core.report.report import write_report
 from support.made_up_runs import made_up_answers, write_run
 from support.pages import Page
 
@@ -31,6 +33,26 @@ def test_a_page_is_written_where_it_is_wanted(cli, runs, tmp_path):
 
     assert (tmp_path / "a.html").is_file()
     assert not (runs[0] / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sounds"), [([], None), (["--sounds"], True), (["--no-sounds"], False)]
+)
+def test_whose_sound_is_held_is_the_run_s_to_say_unless_it_is_asked_for(
+    cli, runs, monkeypatch, options, sounds
+):
+    """Unasked, the sound of one's own patients is not."""
+    told = {}
+
+    def write(run, **given):
+        told.update(given)
+        return write_report(run, **given)
+
+    monkeypatch.setattr(report, "write_report", write)
+    result = cli("report", runs[0], *options)
+
+    assert result.exit_code == 0, result.output
+    assert told["sounds"] is sounds
 
 
 def test_several_runs_are_compared_here(cli, runs, tmp_path, monkeypatch):

@@ -240,6 +240,19 @@ def test_a_folder_stands_for_all_recordings_in_it(collection):
     assert len(twice) == len(collection.recordings)
 
 
+def test_what_a_macintosh_leaves_beside_recordings_is_none(tmp_path):
+    """Under the name of a recording, and unreadable; one that is named by itself is asked about."""
+    kept = write(tmp_path / "a.wav", np.zeros(RATE))
+    (tmp_path / "._a.wav").write_bytes(b"\0\5\x16\7")
+
+    (given,) = given_recordings([tmp_path], MURMUR)
+    (hidden,) = given_recordings([tmp_path / "._a.wav"], MURMUR)
+
+    assert [one.path for one in given.recordings] == [kept]
+    assert given.problems == []
+    assert len(hidden.problems) == 1
+
+
 def test_what_makes_no_sense_is_refused(tmp_path):
     with pytest.raises(SettingError, match="either all files are of one patient, or each"):
         given_recordings([], MURMUR, patient="Ada", by_name=True)

@@ -97,7 +97,7 @@ def test_without_sounds_there_are_pictures_alone(run):
 
     assert not page.all("audio")
     assert len([one for one in page.all("polygon") if one["class"] == "wave"]) == 10
-    assert "pahcl report RUN --sounds" in page.text
+    assert "They cannot be listened to here: pahcl report RUN --sounds makes a page" in page.text
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,9 @@ def test_recordings_of_ones_own_are_not_held_unasked(collection, provenance, hel
 def test_it_is_the_run_that_says_whose_recordings_they_are(run, monkeypatch):
     monkeypatch.setattr("pahcl_core.report.recordings.may_be_held", lambda *_: False)
 
-    assert not Page(write_report(run)).all("audio")
+    page = Page(write_report(run))
+    assert not page.all("audio")
+    assert "They cannot be listened to here, because they are your own: pahcl report" in page.text
     assert len(Page(write_report(run, sounds=True)).all("audio")) == 5
 
 

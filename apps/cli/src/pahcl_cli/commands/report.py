@@ -26,8 +26,13 @@ def report(
         ),
     ] = None,
     sounds: Annotated[
-        bool, typer.Option("--sounds/--no-sounds", help="Hold sound to listen to.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--sounds/--no-sounds",
+            help="Hold sound to listen to; unasked, of public and synthetic collections alone.",
+            show_default=False,
+        ),
+    ] = None,
     by: Annotated[
         Literal["settings", "group", "run"],
         typer.Option("--by", help="Of several: which are of one method, as in `runs compare`."),

@@ -34,7 +34,8 @@ def given_recordings(
     and `pahcl segment` writes.
 
     Args:
-        paths: WAV and FLAC files; a folder stands for all of those in it and below.
+        paths: WAV and FLAC files; a folder stands for all of those in it and below that are not
+            hidden, as the `._a.wav` is that a Macintosh leaves beside `a.wav`.
         task: Which may be about patients, or about recordings one by one.
         patient: Whose all of them are.
         by_name: Files are called `<patient>_<anything>`, as CirCor's are.
@@ -74,7 +75,11 @@ def given_recordings(
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES)
+    files = sorted(
+        one
+        for one in path.rglob("*")
+        if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")
+    )
     if not files:
         raise DataError(f"{path}: there is no recording in this folder, neither WAV nor FLAC")
     return files

@@ -53,6 +53,7 @@ def recording_sections(
         return [absent(name, title, material.no_results) for name, title in both]
     result = material.results[0]
     task = result.task
+    unasked = sounds is None
     if sounds is None:
         sounds = may_be_held(task, material.metrics.get("provenance"))
     try:
@@ -61,6 +62,7 @@ def recording_sections(
         wrong = list(_shown(wrong_ones(result), hearing, task, sounds))
     except (DataError, SettingError, OSError) as error:
         return [absent(name, title, f"{error}") for name, title in both]
+    listening = _listening(sounds, own=unasked and not sounds)
     how = "The surest right prediction of each class."
     count = num_wrong(result)
     some = f"the {len(wrong)} that the model was surest of" if count > len(wrong) else "all of them"
@@ -70,10 +72,10 @@ def recording_sections(
     mistaken = one if count == 1 else many
     return [
         _section(
-            "recordings", _RIGHT, how, right, hearing, sounds, nothing="no prediction is right"
+            "recordings", _RIGHT, how, right, hearing, listening, nothing="no prediction is right"
         ),
         _section(
-            "wrong", _WRONG, mistaken, wrong, hearing, sounds, nothing="no prediction is wrong"
+            "wrong", _WRONG, mistaken, wrong, hearing, listening, nothing="no prediction is wrong"
         ),
     ]
 
@@ -87,13 +89,24 @@ def may_be_held(task: Task, provenance: object) -> bool:
     return task.collection != "folder" or provenance == "synthetic"
 
 
+def _listening(sounds: bool, *, own: bool) -> str:
+    """What a reader is told of the sound."""
+    if sounds:
+        return "The sound is that of the file, its loudest sample at full scale."
+    because = ", because they are your own" if own else ""
+    return (
+        f"They cannot be listened to here{because}: pahcl report RUN --sounds makes a page that "
+        "holds their sound."
+    )
+
+
 def _section(
     name: str,
     title: str,
     how: str,
     shown: Sequence[Shown],
     hearing: Hearing,
-    sounds: bool,
+    listening: str,
     *,
     nothing: str,
 ) -> Section:
@@ -107,12 +120,7 @@ def _section(
         else f"Of each, up to {MOST_S:g} s of a recording are shown. What a prediction rests on "
         "is not known of this run.",
     ]
-    told.append(
-        "The sound is that of the file, its loudest sample at full scale."
-        if sounds
-        else "They cannot be listened to here, because they are your own: pahcl report RUN "
-        "--sounds makes a page that holds their sound."
-    )
+    told.append(listening)
     blocks: list[Block] = [Note(text=" ".join(told)), _KEY, ShownRecordings(recordings=shown)]
     return Section(name=name, title=title, blocks=blocks)
 
