@@ -8,7 +8,8 @@ import pytest
 
 from pahcl_track import Image, Outcome, Session, TrackerError
 from pahcl_track import session as session_module
-from pahcl_track.delivery import Delivery, describe
+from pahcl_track.delivery import Delivery
+from pahcl_track.errors import describe
 from pahcl_track.history import read_history
 from support.tracked import LONG, account_of, counts, logged
 from support.trackers import Failing, Recorder, Waiting

@@ -32,10 +32,58 @@ def test_a_note_that_makes_no_sense_is_none(tmp_path, content):
     assert (note.rows, note.order) == (0, None)
 
 
-def test_a_note_that_cannot_be_written_stops_nothing(tmp_path):
+def test_a_note_that_cannot_be_written_stops_nothing(tmp_path, told):
+    """But what it leads to is said, once."""
     (tmp_path / "journal.sent").touch()
     note = Sent(tmp_path / "journal.jsonl", "mine")
+    assert note.hold()
     note.reached(1, "settled")
+    note.reached(2, "settled")
     note.forget()
 
     assert (note.rows, note.order) == (0, None)
+    (line,) = told()
+    assert line.startswith(f"{tmp_path / 'journal.sent' / 'mine'} cannot be written: ")
+    assert line.endswith("; what is sent to mine now is sent again by the next replay")
+
+
+def test_where_the_trackers_count_and_the_rows_part(tmp_path):
+    """It refused the second and the third of the rows, then the sixth."""
+    journal = tmp_path / "journal.jsonl"
+    note = Sent(journal, "mine")
+    for rows, held in ((1, None), (2, 1), (3, 1), (4, None), (5, None), (6, 3), (7, None)):
+        note.reached(rows, "logged")
+        if held is not None:
+            note.parted(held)
+    note.close()
+
+    again = Sent(journal, "mine")
+    for one in (note, again):
+        assert [one.rows_at(held) for held in range(6)] == [0, 3, 4, 6, 7, 8]
+    assert (again.rows, again.order) == (7, "logged")
+    again.forget()
+    assert again.rows_at(5) == 5
+
+
+def test_one_that_was_torn_is_read_as_far_as_it_goes(tmp_path):
+    (tmp_path / "journal.sent").mkdir()
+    (tmp_path / "journal.sent" / "mine").write_text("7 logged\n2 1\n6")
+    note = Sent(tmp_path / "journal.jsonl", "mine")
+
+    assert (note.rows, note.order) == (7, "logged")
+    assert note.rows_at(5) == 6
+
+
+def test_one_holds_it_at_a_time(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    first, second = Sent(journal, "mine"), Sent(journal, "mine")
+    assert first.hold()
+    assert not second.hold()
+    first.reached(3, "settled")
+    first.close()
+    first.reached(4, "settled")
+
+    assert second.hold()
+    assert (second.rows, second.order) == (3, "settled")
+    assert not first.hold()
+    second.close()

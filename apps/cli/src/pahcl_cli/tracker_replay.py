@@ -8,7 +8,7 @@ from typing import Any
 from pahcl_cli.progress import progress_bar
 from pahcl_cli.tracking import load_one
 from pahcl_track import TrackerError
-from pahcl_track.delivery import describe
+from pahcl_track.errors import describe
 from pahcl_track.redaction import redacted_text
 from pahcl_track.replay import replay
 

@@ -17,13 +17,13 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from pahcl_track.errors import TrackerError
+from pahcl_track.errors import TrackerError, describe
 from pahcl_track.events import Ended, Event, Row, Saved
-from pahcl_track.history import Reader, Sequel
-from pahcl_track.protocol import Positioned, Run, Tracker
+from pahcl_track.held import Held
+from pahcl_track.history import Reader, Sequel, read_history
+from pahcl_track.protocol import Run, Tracker
 from pahcl_track.reached import Counts, Reached
 from pahcl_track.redaction import redacted_text, without_secrets
-from pahcl_track.sent import Sent
 from pahcl_track.waiting import wait_for
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Delivery:
         self._told: set[str] = set()
         self._reader: Reader | None = None
         self._sequel: Sequel | None = None
-        self._note: Sent | None = None
+        self._held: Held | None = None
 
     def start(self, run: Run, *, journal: Path | None, first: int) -> None:
         """Have the worker start the tracker; `wait_started` waits for it.
@@ -84,10 +84,7 @@ class Delivery:
         self._last = first - 1
         if journal is not None:
             self._reader = Reader(journal)
-            if not isinstance(self._tracker, Positioned):
-                self._note = Sent(journal, self.name)
-                if first == 1:
-                    self._note.forget()
+            self._held = Held(self._tracker, journal=journal, name=self.name)
             if run.resumed_from_step is not None:
                 self._reached = Reached(next=1)
                 self._sequel = Sequel()
@@ -126,6 +123,13 @@ class Delivery:
         """Deliver nothing more: the worker stops as soon as the tracker lets go of it."""
         self._abandoned = True
         self._hurry.set()
+        if self._held is not None:
+            self._held.close()
+
+    def leave(self) -> None:
+        """In a forked child: let go of what is the parent's."""
+        if self._held is not None:
+            self._held.leave()
 
     def counts(self) -> Counts:
         """How it stands at this moment; for the thread that puts the events in."""
@@ -142,13 +146,13 @@ class Delivery:
 
     def _work(self, run: Run) -> None:
         try:
-            if self._start_tracker(run):
+            if self._is_alone() and self._start_tracker(run):
                 self._deliver_all()
         except BaseException as error:
             log.warning("%s: delivery stopped: %s", self.name, describe(error), exc_info=error)
         finally:
-            if self._note is not None:
-                self._note.close()
+            if self._held is not None:
+                self._held.close()
             self._started.set()
             self._done.set()
 
@@ -163,8 +167,22 @@ class Delivery:
         self._started.set()
         return self.refusal is None
 
+    def _is_alone(self) -> bool:
+        """Wait for a replay that sends to this tracker; False if the run is over before."""
+        if self._held is None:
+            return True
+        if not self._held.wait(over=lambda: self._abandoned):
+            return False
+        if self._first == 1:
+            self._held.forget()
+        return True
+
     def _deliver_all(self) -> None:
         position = self._position()
+        note = self._held if self._sequel is None or position is not None else None
+        if note is not None and position is not None and note.order == "settled":
+            self._complete(note, position)
+            position = None
         rows = 0
         for event in self._events():
             kept = self._sequel.keep(event) if self._sequel is not None else event
@@ -173,26 +191,33 @@ class Delivery:
             due = kept if isinstance(kept, Row | Saved) and not held else None
             taken = None if due is None else self._deliver(due)
             self._reached = self._reached.after(event.number, due=due is not None, taken=taken)
-            if taken is not None:
-                self._noted(rows)
+            if note is not None and isinstance(due, Row) and taken is not None:
+                note.reached(rows, "logged", taken=taken)
             self._account()  # when all is noted: it may wait for long, and be killed meanwhile
             if isinstance(event, Ended) and event.number >= self._first:  # of no stretch before
                 self._deliver(event)
                 return
 
-    def _noted(self, rows: int) -> None:
-        if self._note is not None:
-            self._note.reached(rows, "logged")
+    def _complete(self, note: Held, position: int) -> None:
+        """Deliver what a replay left of the history, as it was before the run went on."""
+        assert self._reader is not None
+        history = read_history(self._reader.path, before=self._first)
+        left = history.rows[position:]
+        due_now: list[Row | Saved] = [*left]
+        due_now += [saved for saved in history.files if left and saved.path.is_file()]
+        for number, due in enumerate(due_now, start=position + 1):
+            taken = self._deliver(due)
+            self._reached = self._reached.after(0, due=True, taken=taken)
+            if isinstance(due, Row) and taken is not None:
+                note.reached(number, "settled", taken=taken)
+            self._account()
 
     def _position(self) -> int | None:
-        """Rows that the tracker holds of a run that is resumed; None where nobody can tell."""
-        if self._sequel is None:
+        """Rows that the tracker was sent of a run that is resumed; None where nobody can tell."""
+        if self._sequel is None or self._held is None:
             return None
-        if not isinstance(self._tracker, Positioned):
-            note = self._note
-            return None if note is None or note.order == "settled" else note.rows
         try:
-            return self._tracker.position()
+            return self._held.rows()
         except Exception as error:  # noqa: BLE001
             self._tell("position", error)
             return None
@@ -273,9 +298,3 @@ class Delivery:
                 "%s failed (%s): %s; the run goes on",
                 self.name, what, describe(error), exc_info=error,
             )  # fmt: skip
-
-
-def describe(error: BaseException) -> str:
-    """An error in one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

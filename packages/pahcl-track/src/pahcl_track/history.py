@@ -151,11 +151,12 @@ class Sequel:
         return kept if kept.values or not event.values else None
 
 
-def read_history(path: Path) -> History:
+def read_history(path: Path, *, before: int | None = None) -> History:
     """The history of a run.
 
     Args:
         path: The run's directory, or its journal.
+        before: The number of an event: as the history was before it.
 
     Raises:
         TrackerError: If there is no journal, or it does not begin with a run.
@@ -168,6 +169,8 @@ def read_history(path: Path) -> History:
     runs = [event for event in events if isinstance(event, Run)]
     if not runs:
         raise TrackerError(f"{reader.path}: does not begin with a run")
+    if before is not None:
+        events = [event for event in events if isinstance(event, Run) or event.number < before]
     ends = [event for event in events if isinstance(event, Ended | Resumed)]
     files = {event.path: event for event in events if isinstance(event, Saved)}
     return History(

@@ -1,14 +1,16 @@
-"""Values as a program has them, made what trackers are given; what is none costs a warning."""
+"""What a program reports, made what trackers are given; a value that is none costs a warning."""
 
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from pahcl_track.delivery import describe
 from pahcl_track.encoding import Plain, plain
+from pahcl_track.errors import describe
 from pahcl_track.numbers import on_accelerator, snapshot
-from pahcl_track.redaction import without_secrets
+from pahcl_track.protocol import Outcome, Run
+from pahcl_track.redaction import redacted, redacted_text, without_secrets
 
 log = logging.getLogger(__name__)
 log.addFilter(without_secrets)
@@ -44,6 +46,23 @@ class Intake:
         for name, value in values.items():
             self._take(taken, name, value)
         return taken
+
+    def run(self, run: Run) -> Run:
+        """The run with a configuration of plain values, and no secrets there or in the notes."""
+        step = run.resumed_from_step
+        step = None if step is None else int(step)
+        notes = None if run.notes is None else redacted_text(str(run.notes))
+        try:
+            config = redacted(run.config)
+        except Exception as error:  # noqa: BLE001  a configuration may hold anything
+            self.complain("the configuration", error)
+            config = {}
+        return replace(run, config=config, notes=notes, resumed_from_step=step)
+
+    def outcome(self, outcome: Outcome) -> Outcome:
+        """The outcome with plain values, and without secrets."""
+        error = None if outcome.error is None else redacted_text(str(outcome.error))
+        return replace(outcome, error=error, summary=self.plain(outcome.summary))
 
     def complain(self, what: str, error: Exception) -> None:
         """Say that something was not recorded, once for each thing."""

@@ -63,7 +63,8 @@ class Journal:
         self.lock = threading.RLock()
         """Held while an event is recorded; to pass events on in their order, hold it meanwhile."""
 
-        self._written = written
+        self.written = written
+
         self._pictures = directory / PICTURES
         self._next = 0
         self._lines: dict[tuple[str, ...], str] = {}  # of floats, by their names
@@ -168,7 +169,7 @@ class Journal:
             self._retry_at = 0.0
             self._write_pending()
             try:
-                if self._written:
+                if self.written:
                     os.fsync(self._file)
             except OSError as error:
                 self._complain(error)
@@ -190,7 +191,7 @@ class Journal:
 
     def _encoded(self, values: Mapping[str, Plain]) -> dict[str, Any]:
         """Values as they are written; without their pictures where those do not fit on the disk."""
-        if not self._written:
+        if not self.written:
             return {}
         try:
             return encode_values(values, self._pictures)

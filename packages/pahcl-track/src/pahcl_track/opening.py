@@ -1,17 +1,39 @@
 """The journal of a run that begins, or that is gone on with."""
 
+import logging
 import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+from pahcl_track.errors import TrackerError, TrackingRequired
 from pahcl_track.history import Reader
 from pahcl_track.journal import Journal
 from pahcl_track.protocol import Run
+from pahcl_track.redaction import without_secrets
 from pahcl_track.sent import SUFFIX
 
+log = logging.getLogger(__name__)
+log.addFilter(without_secrets)
 
-def open_journal(run: Run) -> tuple[Journal, Run]:
+
+def begin_journal(run: Run, *, required: bool) -> tuple[Journal, Run]:
+    """The journal, or one that only counts where none can be written, and the run's identity.
+
+    Raises:
+        TrackingRequired: If it is required, and cannot be written.
+    """
+    try:
+        return _open_journal(run)
+    except (OSError, TrackerError) as error:
+        if required:
+            raise TrackingRequired(f"no journal: {error}") from error
+        log.warning("no journal of this run: %s; the run goes on without it", error)
+    journal = Journal(run.directory, written=False)
+    return journal, _introduced(journal, run, None, -1)
+
+
+def _open_journal(run: Run) -> tuple[Journal, Run]:
     """The journal, ready for the next event, and the run with its identity.
 
     The journal of an earlier run in this directory is set aside, unless it is gone on with.
@@ -32,12 +54,6 @@ def open_journal(run: Run) -> tuple[Journal, Run]:
         journal.close()
         raise
     return journal, _introduced(journal, run, before, last)
-
-
-def open_no_journal(run: Run) -> tuple[Journal, Run]:
-    """One that only counts, where none can be written."""
-    journal = Journal(run.directory, written=False)
-    return journal, _introduced(journal, run, None, -1)
 
 
 def _introduced(journal: Journal, run: Run, before: Run | None, last: int) -> Run:

@@ -2,7 +2,8 @@
 
 What a tracker holds already is not sent again. A tracker that can tell its position
 (`protocol.Positioned`) is asked; for any other, `sent` has noted it. So a replay that was
-interrupted goes on where it stopped, and doing it twice sends nothing twice.
+interrupted goes on where it stopped, and doing it twice sends nothing twice. While it goes on, no
+other replay and no run sends to that tracker (`held`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from pahcl_track.errors import TrackerError
 from pahcl_track.events import Row
+from pahcl_track.held import Held
 from pahcl_track.history import History, Reader, as_logged, read_history
 from pahcl_track.journal_file import is_being_written
-from pahcl_track.protocol import Outcome, Positioned, Run, Tracker
-from pahcl_track.sent import Order, Sent
+from pahcl_track.protocol import Outcome, Run, Tracker
+from pahcl_track.sent import Order
 from pahcl_track.session import Session
 
 Progress = Callable[[Iterable[Row], int], Iterable[Row]]
@@ -53,8 +55,8 @@ def replay(
         progress: Shown the rows as they are sent.
 
     Raises:
-        TrackerError: If there is no journal, the run is still going on, or the tracker cannot
-            start, or it is one that writes the journal itself.
+        TrackerError: If there is no journal, the run is still going on, it is being replayed to
+            this tracker already, or the tracker cannot start or writes the journal itself.
     """
     if isinstance(tracker, Session):  # it would write the run into the journal it is read from
         raise TrackerError(
@@ -64,22 +66,30 @@ def replay(
     journal = Reader(path).path
     if is_being_written(journal):  # its own trackers may send what would be sent here, too
         raise TrackerError(f"{journal}: the run is still going on; replay it when it has ended")
-    sent = Sent(journal, name)
-    tracker.start(_run_again(history))
-    position = tracker.position() if isinstance(tracker, Positioned) else None
-    if position is None:
-        position = sent.rows
-    rows, order = _rows(history, journal, sent.order, position)
-    held = min(position, len(rows))
+    held = Held(tracker, journal=journal, name=name)
+    if not held.take():
+        raise TrackerError(f"{journal}: another replay sends it to {name}; wait until it has ended")
     try:
-        for number, row in enumerate(progress(rows[held:], len(rows) - held), start=held + 1):
-            tracker.log(row.values, step=row.step)
-            sent.reached(number, order)
+        return _replayed(history, journal, tracker, held, progress)
     finally:
-        sent.close()
+        held.close()
+
+
+def _replayed(
+    history: History, journal: Path, tracker: Tracker, held: Held, progress: Progress
+) -> Replayed:
+    tracker.start(_run_again(history))
+    position = held.rows()
+    if position is None:
+        position = held.noted
+    rows, order = _rows(history, journal, held.order, position)
+    there = min(position, len(rows))
+    for number, row in enumerate(progress(rows[there:], len(rows) - there), start=there + 1):
+        tracker.log(row.values, step=row.step)
+        held.reached(number, order, taken=True)
     files, missing = _send_files(history, tracker)
     tracker.finish(history.outcome or _NO_END)
-    return Replayed(sent=len(rows) - held, held=held, files=files, missing=missing)
+    return Replayed(sent=len(rows) - there, held=there, files=files, missing=missing)
 
 
 def _rows(

@@ -1,9 +1,18 @@
-"""How much of a run a tracker was sent, for trackers that cannot tell: a file of one line."""
+"""How much of a run a tracker was sent: a file of a few lines for each tracker.
 
+The first line has the number of rows and their order. Of a tracker that counts what it holds
+(`protocol.Positioned`), further lines say where its count and the number of rows part: it refused a
+row, or it holds an earlier stretch of the run in another order.
+"""
+
+import contextlib
 import logging
 import os
+import threading
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from pahcl_track.journal_file import lock_file
 
 log = logging.getLogger(__name__)
 
@@ -14,8 +23,18 @@ Order = Literal["logged", "settled"]
 """As the run logged it, or as its history has it when all is over; see `history`."""
 
 
+class _Parting(NamedTuple):
+    rows: int
+    held: int
+    """Of these rows, as the tracker counts."""
+
+
 class Sent:
-    """The note on one tracker, beside the journal of the run."""
+    """The note on one tracker, beside the journal of the run.
+
+    Whoever sends to the tracker holds it, so that a replay and a run, or two replays, do not send
+    the same rows.
+    """
 
     def __init__(self, journal: Path, name: str) -> None:
         """Read what was noted the last time, if anything was."""
@@ -24,36 +43,104 @@ class Sent:
         self.order: Order | None = None
         """None where nothing was noted."""
 
+        self._partings: list[_Parting] = []
         self._file = -1
-        try:
-            rows, order = self.path.read_text(encoding="utf-8").split()
-            self.rows, self.order = int(rows), "settled" if order == "settled" else "logged"
-        except (OSError, ValueError):
-            return
+        self._over = self._told = False
+        self._guard = threading.Lock()  # whoever gives a tracker up is not who sends to it
+        self._read()
+
+    def hold(self) -> bool:
+        """Keep others from sending to this tracker, and read again what was noted.
+
+        Returns:
+            False if somebody does so now, or the note was let go of. Where nothing can be noted,
+            nobody is kept out.
+        """
+        with self._guard:
+            if self._over:
+                return False
+            try:
+                self._open()
+            except OSError as error:
+                self._tell(error)
+                return True
+            if not lock_file(self._file, patience_s=0.0):
+                self._let_go()
+                return False
+            self._read()
+            return True
 
     def forget(self) -> None:
-        """What was noted is of another run."""
+        """What was noted is of another run, or of what the tracker holds no more."""
         self.rows, self.order = 0, None
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as error:
-            log.debug("%s cannot be removed: %s", self.path, error)
+        self._partings.clear()
+        with contextlib.suppress(OSError):
+            if self._file >= 0:
+                os.ftruncate(self._file, 0)
+            else:
+                self.path.unlink(missing_ok=True)
 
     def reached(self, rows: int, order: Order) -> None:
         """Note that so many rows were sent; the program's death does not undo it."""
         self.rows, self.order = rows, order
-        try:
-            if self._file < 0:
-                self.path.parent.mkdir(exist_ok=True)
-                flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
-                self._file = os.open(self.path, flags, 0o644)
-            os.lseek(self._file, 0, os.SEEK_SET)
-            os.write(self._file, f"{rows:>20} {order:>10}\n".encode())  # always of one length
-        except OSError as error:  # a full disk is no reason to stop sending
-            log.debug("%s cannot be written: %s", self.path, error)
+        self._write(f"{rows:>20} {order:>10}\n", os.SEEK_SET)  # always of one length
+
+    def parted(self, held: int) -> None:
+        """Note that the tracker holds that many where `rows` were sent."""
+        self._partings.append(_Parting(self.rows, held))
+        self._write(f"{self.rows} {held}\n", os.SEEK_END)
+
+    def rows_at(self, position: int) -> int:
+        """How many rows were sent to a tracker when it came to hold so many."""
+        before = [one for one in self._partings if one.held <= position]
+        return position + (before[-1].rows - before[-1].held if before else 0)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; nothing is noted from here on."""
+        with self._guard:
+            self._over = True
+            self._let_go()
+
+    def leave(self) -> None:
+        """In a forked child: let go of what is the parent's, which goes on holding it."""
+        self._over = True
+        self._let_go()
+
+    def _read(self) -> None:
+        self.rows, self.order, self._partings = 0, None, []
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            first, *others = self.path.read_text(encoding="utf-8").splitlines()
+            rows, order = first.split()
+            self.rows, self.order = int(rows), "settled" if order == "settled" else "logged"
+            for line in others:
+                self._partings.append(_Parting(*map(int, line.split())))
+
+    def _open(self) -> None:
+        if self._file < 0:
+            self.path.parent.mkdir(exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            self._file = os.open(self.path, flags, 0o644)
+
+    def _let_go(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _write(self, line: str, whence: int) -> None:
+        with self._guard:
+            if self._over:
+                return
+            try:
+                self._open()
+                os.lseek(self._file, 0, whence)
+                os.write(self._file, line.encode())
+            except OSError as error:  # a full disk is no reason to stop sending
+                self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            log.warning(
+                "%s cannot be written: %s; what is sent to %s now is sent again by the next replay",
+                self.path, error.strerror or error, self.path.name,
+            )  # fmt: skip

@@ -13,21 +13,20 @@ import operator
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pahcl_track.account import Account, account_of, tell
-from pahcl_track.delivery import Delivery, describe
+from pahcl_track.delivery import Delivery
 from pahcl_track.device import DeviceValues
 from pahcl_track.encoding import Plain
-from pahcl_track.errors import TrackerError, TrackingRequired
+from pahcl_track.errors import TrackingRequired, describe
 from pahcl_track.events import Event
 from pahcl_track.intake import Intake
 from pahcl_track.journal import Journal
-from pahcl_track.opening import open_journal, open_no_journal
+from pahcl_track.opening import begin_journal
 from pahcl_track.protocol import Outcome, Run, Tracker
-from pahcl_track.redaction import redacted, redacted_text, without_secrets
+from pahcl_track.redaction import without_secrets
 from pahcl_track.values import Value
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,6 @@ class Session:
         self._deliveries: list[Delivery] = []
         self._device_values = DeviceValues(self._record_arrived)
         self._directory = Path()
-        self._written = True
         self._intake = Intake()
 
     def start(self, run: Run) -> None:
@@ -85,16 +83,15 @@ class Session:
         if not (os.environ.get("RANK", "0") in ("", "0") if main is None else main):
             return
         _end_unfinished(run.directory)
-        self._directory, self._written, self._ending = run.directory, True, False
-        run = self._open_journal(self._presentable(run))
-        assert self._journal is not None
+        self._directory, self._ending = run.directory, False
+        self._journal, run = begin_journal(self._intake.run(run), required=self._strict)
         self._off = False
         _RUNNING.add(self)
         self._deliveries = [Delivery(name, tracker) for name, tracker in self._trackers.items()]
         for delivery in self._deliveries:
             delivery.start(
                 run,
-                journal=self._journal.path if self._written else None,
+                journal=self._journal.path if self._journal.written else None,
                 first=self._journal.next_number,
             )
         if run.resumed_from_step is not None:
@@ -148,30 +145,6 @@ class Session:
     def non_finite(self) -> int:
         """Values that were NaN or infinite; they are recorded as such."""
         return self._intake.non_finite
-
-    def _presentable(self, run: Run) -> Run:
-        """The run with a configuration of plain values, and no secrets there or in the notes."""
-        step = run.resumed_from_step
-        step = None if step is None else int(step)
-        notes = None if run.notes is None else redacted_text(str(run.notes))
-        try:
-            config = redacted(run.config)
-        except Exception as error:  # noqa: BLE001  a configuration may hold anything
-            self._intake.complain("the configuration", error)
-            config = {}
-        return replace(run, config=config, notes=notes, resumed_from_step=step)
-
-    def _open_journal(self, run: Run) -> Run:
-        """Open the journal, and write down who the run is; returns the run with its identity."""
-        try:
-            self._journal, run = open_journal(run)
-        except (OSError, TrackerError) as error:
-            if self._strict:
-                raise TrackingRequired(f"no journal: {error}") from error
-            log.warning("no journal of this run: %s; the run goes on without it", error)
-            self._journal, run = open_no_journal(run)
-            self._written = False
-        return run
 
     def _await_starts(self) -> None:
         deadline = time.monotonic() + self._start_timeout_s
@@ -243,7 +216,7 @@ class Session:
             for delivery in self._deliveries:
                 delivery.abandon()
             self._journal.close()  # counts the lines that never fitted on the disk
-            tell(self.accounts(), self._directory if self._written else None)
+            tell(self.accounts(), self._directory if self._journal.written else None)
             if self._journal.lost:
                 log.warning("the journal lacks %d lines: the disk was full", self._journal.lost)
             if self.non_finite:
@@ -254,7 +227,7 @@ class Session:
         assert self._journal is not None
         with self._journal.lock:
             try:
-                self._hand_over(self._journal.ended(self._settled(outcome)))
+                self._hand_over(self._journal.ended(self._intake.outcome(outcome)))
             except Exception as error:  # noqa: BLE001
                 self._intake.complain("the end of the run", error)
             finally:
@@ -262,14 +235,11 @@ class Session:
         for delivery in self._deliveries:
             delivery.finish()
 
-    def _settled(self, outcome: Outcome) -> Outcome:
-        """The outcome with plain values, and without secrets."""
-        error = None if outcome.error is None else redacted_text(str(outcome.error))
-        return replace(outcome, error=error, summary=self._intake.plain(outcome.summary))
-
     def _forget(self) -> None:
         """In a forked child: the run is the parent's."""
         self._off = True
+        for delivery in self._deliveries:
+            delivery.leave()
         self._deliveries = []
         if self._journal is not None:
             self._journal.forget()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pahcl_track.adapters.late_run import LateRun
-from pahcl_track.delivery import describe
+from pahcl_track.errors import describe
 from pahcl_track.protocol import Outcome, Run, Tracker
 from pahcl_track.session import Session
 
