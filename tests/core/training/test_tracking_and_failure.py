@@ -75,6 +75,18 @@ def test_an_interrupt_inside_the_tracker_is_an_interrupt(short, mocker):
     assert outcomes(tracker) == [Outcome(status="interrupted")]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_while_a_tracker_starts_is_an_interrupt(short, mocker, error):
+    """A server may be waited for at the start, as long as a user's patience lasts."""
+    tracker = mocker.create_autospec(Tracker, instance=True)
+    tracker.start.side_effect = error
+
+    with pytest.raises(error):
+        finetune(short, tracker=tracker)
+
+    assert outcomes(tracker) == [Outcome(status="interrupted")]
+
+
 @pytest.mark.parametrize("failing", ["write_predictions", "write_json"])
 def test_the_test_scores_survive_a_failure_to_write_them(short, mocker, failing):
     """A full disk at the end costs the files, not the figures."""

@@ -28,10 +28,9 @@ from pahcl_core.metrics.classification import Scores
 from pahcl_core.training.conclusion import conclusion
 from pahcl_core.training.evaluation import Predictions
 from pahcl_core.training.final_metrics import final_metrics
-from pahcl_core.training.loop import reported
 from pahcl_core.training.people import Cohort, read_cohort, training_ids
 from pahcl_core.training.prediction_files import tables_of_test, write_predictions
-from pahcl_core.training.reporting import Guarded
+from pahcl_core.training.reporting import Guarded, reported
 from pahcl_core.training.rows import Labelled, labelled_rows, said_of_patients
 from pahcl_core.training.run_directory import (
     CONFIG,

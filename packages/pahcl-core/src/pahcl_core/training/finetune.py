@@ -13,13 +13,14 @@ from pahcl_core.training.checkpoint import load_checkpoint, load_fitting, save_c
 from pahcl_core.training.conclusion import conclusion, heard_at
 from pahcl_core.training.device import resolve_device
 from pahcl_core.training.finetuning import RATE, Finetuning, named
-from pahcl_core.training.loop import Trained, reported, train
+from pahcl_core.training.loop import Trained, train
 from pahcl_core.training.people import read_cohort
 from pahcl_core.training.prediction_files import (
     tables_of_test,
     write_instances,
     write_predictions,
 )
+from pahcl_core.training.reporting import reported
 from pahcl_core.training.run_directory import (
     BEST,
     INSTANCES,

@@ -1,9 +1,8 @@
 """The loop that pretraining and fine-tuning share; it alone decides when to report."""
 
-import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -30,9 +29,9 @@ from pahcl_core.training.resumption import (
 from pahcl_core.training.run_directory import BEST, STATE
 from pahcl_core.training.settings import ScheduleConfig
 from pahcl_core.training.units import UnitDraws
-from pahcl_core.training.watching import EndedEarly, Watch, unwatched
+from pahcl_core.training.watching import Watch, unwatched
 from pahcl_core.training.windows import Mix, batches, epoch_of, num_batches
-from pahcl_track import Outcome, Run, Tracker, Value
+from pahcl_track import Tracker, Value
 
 log = logging.getLogger(__name__)
 
@@ -98,35 +97,6 @@ class Trained:
 
     step: int
     """The last one."""
-
-
-@contextlib.contextmanager
-def reported(run: Run, tracker: Tracker) -> Iterator[dict[str, Value]]:
-    """Begin a run with a tracker and end it, however it ends.
-
-    Yields:
-        The summary to fill in: the run's final figures.
-    """
-    summary: dict[str, Value] = {}
-    tracker.start(run)
-    try:
-        yield summary
-    except (KeyboardInterrupt, SystemExit):
-        log.warning(
-            "interrupted; what was written so far is in %s: go on with --resume %s",
-            run.directory, run.directory,
-        )  # fmt: skip
-        tracker.finish(Outcome(status="interrupted", summary=summary))
-        raise
-    except EndedEarly as end:
-        log.info("ended early: %s", end)
-        tracker.finish(Outcome(status="interrupted", summary=summary))
-        raise
-    except Exception as error:
-        log.exception("the run failed")
-        tracker.finish(Outcome(status="failed", error=str(error), summary=summary))
-        raise
-    tracker.finish(Outcome(status="completed", summary=summary))
 
 
 def train(

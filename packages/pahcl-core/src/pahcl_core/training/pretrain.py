@@ -11,8 +11,9 @@ from pahcl_core.data.split_files import write_splits
 from pahcl_core.training.beginning import begun
 from pahcl_core.training.cohorts import read_cohorts
 from pahcl_core.training.device import resolve_device
-from pahcl_core.training.loop import reported, train
+from pahcl_core.training.loop import train
 from pahcl_core.training.pretraining import Pretraining
+from pahcl_core.training.reporting import reported
 from pahcl_core.training.run_directory import BEST, METRICS, SPLIT, write_json
 from pahcl_core.training.run_report import MakeReport, save_report
 from pahcl_core.training.settings import PretrainConfig

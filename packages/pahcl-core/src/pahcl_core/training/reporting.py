@@ -1,7 +1,8 @@
 """What a training loop tells a tracker, and the promise that telling never ends the training."""
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from pahcl_core.data.preparation import Progress
 from pahcl_core.training.ranks import Ranks
+from pahcl_core.training.watching import EndedEarly
 from pahcl_track import (
     Histogram,
     NullTracker,
@@ -23,6 +25,7 @@ from pahcl_track import (
 log = logging.getLogger(__name__)
 
 _NUM_BINS = 64
+_STOPPED = (KeyboardInterrupt, SystemExit)
 
 
 class Guarded:
@@ -69,6 +72,43 @@ def shown_by(ranks: Ranks, tracker: Tracker, progress: Progress) -> tuple[Tracke
     if ranks.first:
         return tracker, progress
     return NullTracker(), lambda items, total: items
+
+
+@contextlib.contextmanager
+def reported(run: Run, tracker: Tracker) -> Iterator[dict[str, Value]]:
+    """Begin a run with a tracker and end it, however it ends.
+
+    Yields:
+        The summary to fill in: the run's final figures.
+    """
+    summary: dict[str, Value] = {}
+    try:
+        tracker.start(run)  # which may wait for a server
+    except _STOPPED:
+        _interrupted(run, tracker, summary)
+        raise
+    try:
+        yield summary
+    except _STOPPED:
+        _interrupted(run, tracker, summary)
+        raise
+    except EndedEarly as end:
+        log.info("ended early: %s", end)
+        tracker.finish(Outcome(status="interrupted", summary=summary))
+        raise
+    except Exception as error:
+        log.exception("the run failed")
+        tracker.finish(Outcome(status="failed", error=str(error), summary=summary))
+        raise
+    tracker.finish(Outcome(status="completed", summary=summary))
+
+
+def _interrupted(run: Run, tracker: Tracker, summary: Mapping[str, Value]) -> None:
+    log.warning(
+        "interrupted; what was written so far is in %s: go on with --resume %s",
+        run.directory, run.directory,
+    )  # fmt: skip
+    tracker.finish(Outcome(status="interrupted", summary=summary))
 
 
 def histograms(prefix: str, tensors: Iterable[tuple[str, Tensor | None]]) -> dict[str, Histogram]:
