@@ -102,6 +102,24 @@ def test_what_wandb_is_given(cli, tmp_path):
     ]  # fmt: skip
 
 
+def test_what_wandb_is_told_of_tracking(cli, tmp_path):
+    """All but other trackers and their options, which no run of its own would take."""
+    text = BASE + "tracking.finish_timeout_s = 5\n[space]\noptimiser.lr = [1e-4, 1e-3]\n"
+
+    told = asked(
+        cli, tmp_path, text, "--wandb-sweep", "--tracker", "console", "--wandb",
+        "--tracker-option", "console.every_s=5", "--tracker-option", "wandb.mode=offline",
+        "--notes", "what for", "--strict-tracking", "--entity", "us", "--group", "g",
+    )  # fmt: skip
+
+    assert json.loads(told.stdout)["command"] == [
+        "pahcl", "finetune", "circor_murmur", "--data-dir", "d", "--output-dir", "outputs/s",
+        "--group", "g", "--tracker", "wandb", "--notes", "what for", "--strict-tracking",
+        "--tracker-option", "wandb.mode=offline", "--tracker-option", "wandb.entity=us",
+        "--set", "tracking.finish_timeout_s=5.0", "--set", "${args_json}",
+    ]  # fmt: skip
+
+
 def test_a_grid_of_pretrainings_for_wandb(cli, tmp_path):
     text = (
         'task = "pretrain"\nmethod = "grid"\nmetric = "retrieval"\n[settings.data]\ncircor = "c"\n'

@@ -68,11 +68,7 @@ def _command(plan: SweepPlan, tracked: TrackingConfig) -> Iterator[str]:
             yield from ("--data", f"{name}={folder}")
         default = PretrainConfig(data=base.data)
     yield from ("--output-dir", str(plan.directory), "--group", tracked.group or plan.name)
-    yield from ("--tracker", "wandb")  # in the project of the sweep
-    for tag in tracked.tags:
-        yield from ("--tag", tag)
-    for option in tracked.options:
-        yield from ("--tracker-option", option)
+    yield from _tracking(tracked)
     unchanged = dict(dotted(to_dict(default)))
     varied = {one.key for one in plan.space}
     sizes = {f"encoder.{name}" for name in Numbers._fields} if varied & {*_SIZED} else set[str]()
@@ -85,3 +81,19 @@ def _command(plan: SweepPlan, tracked: TrackingConfig) -> Iterator[str]:
                 f"left at {getattr(DEFAULT, key.removeprefix('encoder.'))}, or vary, too"
             )
         yield from ("--set", as_setting(key, value))
+
+
+def _tracking(tracked: TrackingConfig) -> Iterator[str]:
+    """Of trackers W&B alone, in the project of the sweep; so of their options its own."""
+    yield from ("--tracker", "wandb")
+    for tag in tracked.tags:
+        yield from ("--tag", tag)
+    if tracked.notes is not None:
+        yield from ("--notes", tracked.notes)
+    if tracked.strict:
+        yield "--strict-tracking"
+    for option in tracked.options:
+        if option.partition(".")[0].strip() == "wandb":
+            yield from ("--tracker-option", option)
+    if tracked.finish_timeout_s != TrackingConfig().finish_timeout_s:
+        yield from ("--set", f"tracking.finish_timeout_s={tracked.finish_timeout_s}")
