@@ -199,6 +199,56 @@ def test_other_settings_are_refused(finished, config):
         planned_batch(config, other, source="batch.toml")
 
 
+SHARED_BY_ALL = {
+    "split": {"fold_seed": 7, "train": 0.7, "val": 0.1},
+    "operating_point": {"rule": "youden"},
+    "spectrum": {"num_mels": 20},
+    "num_workers": 3,
+}
+
+
+def test_what_is_shared_reaches_every_run_that_has_it(people, tmp_path):
+    """Whoever is dealt out otherwise is tested on persons who were pretrained on."""
+    modes = ("scratch", "linear", "finetune", "phase_bands logistic", "log_mel boosting")
+    config = BatchConfig(
+        tasks=("circor_outcome",), modes=modes, data={"circor": people}, output_dir=tmp_path
+    )
+
+    plan = planned_batch(config, {"shared": SHARED_BY_ALL, "pretrain": {}}, source="batch.toml")
+
+    every = [run.config for run in (*plan.pretrainings, *plan.runs)]
+    assert {config.split.fold_seed for config in every} == {7}
+    assert {config.split.fractions for config in every} == {(0.7, 0.1, 0.2)}
+    assert {config.num_workers for config in every} == {3}
+    assert {run.config.operating_point.rule for run in plan.runs} == {"youden"}
+    num_mels = {cell.mode: cell.plan.base.spectrum.num_mels for cell in plan.cells[3:]}
+    assert num_mels == {"phase_bands logistic": 20, "log_mel boosting": 20}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"shared": {"splitt": {}}},
+            r"^batch\.toml, \[shared\]: there is no setting 'splitt', did you mean 'split'\?$",
+        ),
+        ({"shared": {"qqq": 1}}, r"no setting 'qqq'; there are .*objective.*pooling.*spectrum"),
+        ({"shared": {"split": {"fold_sed": 1}}}, r"\[shared\]: .*'split.fold_sed', did you mean"),
+        ({"shared": [{"device": "cpu"}]}, r"batch\.toml: shared must be a table: write \[shared\]"),
+        ({"train": 3}, r"batch\.toml: train must be a table: write \[train\]"),
+    ],
+)
+def test_a_key_that_no_run_knows_is_refused_where_all_are_baselines(
+    people, tmp_path, settings, message
+):
+    config = BatchConfig(
+        tasks=("circor_outcome",), modes=("log_mel logistic",), data={"circor": people},
+        output_dir=tmp_path,
+    )  # fmt: skip
+    with pytest.raises(SettingError, match=message):
+        planned_batch(config, settings, source="batch.toml")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -11,7 +11,7 @@ A batch file is TOML:
     [data]                          # where collections are; --data is another way to say so
     circor = "data/circor"
 
-    [shared]                        # of all runs that have them: signal, encoder, device, …
+    [shared]                        # of all runs that have them: signal, split, encoder, …
     [pretrain]                      # of the pretrainings, one for each fold
     [train]                         # of the fine-tunings, from scratch or not
     [[adjust]]                      # of some of those
@@ -24,7 +24,7 @@ baseline: its features and its model. Without `[pretrain]`, `pretrained` names a
 `{fold}` in its path stands for the fold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -34,7 +34,7 @@ from pahcl_core.config import from_dict, merge, read_toml
 from pahcl_core.data.splits import SEED
 from pahcl_core.data.tasks import task_named
 from pahcl_core.errors import SettingError, closest
-from pahcl_core.models.sizes import sized
+from pahcl_core.studies.batch_tables import adjusted, check_tables, shared_with, with_encoder
 from pahcl_core.studies.folds import FoldPlan, planned_folds
 from pahcl_core.studies.study import PlannedRun, refuse_other_run
 from pahcl_core.studies.variants import Variant
@@ -180,6 +180,7 @@ def planned_batch(config: BatchConfig, settings: Mapping[str, Any], *, source: s
     Raises:
         SettingError: If a setting makes no sense, or what was begun has other settings.
     """
+    check_tables(settings, source)
     pretrainings = _pretrainings(config, settings, source) if "pretrain" in settings else ()
     pretrained = config.pretrained
     if pretrainings:
@@ -210,7 +211,7 @@ def _pretrainings(
         "seed": config.seed,
         "store": str(_store(config)),
     }
-    table = _with_encoder(settings.get("shared", {}), settings["pretrain"])
+    table = with_encoder(shared_with(PretrainConfig, settings), settings["pretrain"])
     found = []
     for fold in range(1, config.folds + 1):
         split = {"split": {"folds": config.folds, "fold": fold}, "experiment_name": f"fold_{fold}"}
@@ -245,48 +246,19 @@ def _base(
         **({"few_shot": True, "shot_ratio": share} if share < 1 else {}),
         **({"pretrained": str(pretrained)} if mode in _NEEDS_PRETRAINED else {}),
     }
-    shared = settings.get("shared", {})
     if mode in (SCRATCH, FINETUNE):
-        table = _with_encoder(shared, settings.get("train", {}))
+        table = with_encoder(shared_with(FinetuneConfig, settings), settings.get("train", {}))
         for one in settings.get("adjust", ()):
-            table = _adjusted(table, one, task, mode, share, source)
+            table = adjusted(table, one, task, mode, share, source)
         return from_dict(FinetuneConfig, merge(table, common), source=f"{source}, [train]")
     features, _, model = mode.partition(" ")
     if mode == LINEAR:
         features, model = "embedding", "logistic"
-    kept = {key: shared[key] for key in ("signal", "reading", "num_workers") if key in shared}
-    own = {"features": features, "model": model}
-    return from_dict(BaselineConfig, merge(kept, {**common, **own}), source=f"{source}, [shared]")
+    whole = merge(
+        shared_with(BaselineConfig, settings), {**common, "features": features, "model": model}
+    )
+    return from_dict(BaselineConfig, whole, source=f"{source}, [shared]")
 
 
 def _store(config: BatchConfig) -> Path:
     return config.store or config.output_dir / ".prepared"
-
-
-def _with_encoder(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Both tables, with the size of the encoder as the numbers it stands for."""
-    table = merge(shared, own)
-    layers = (shared.get("encoder", {}), own.get("encoder", {}))
-    if "encoder" in table and all(isinstance(one, Mapping) for one in layers):
-        table["encoder"] = sized(*layers)
-    return table
-
-
-def _adjusted(
-    table: dict[str, Any],
-    entry: object,
-    task: str,
-    mode: str,
-    share: float,
-    source: str,
-) -> dict[str, Any]:
-    """The table with what an entry of `adjust` says, if it is about this cell."""
-    conditions: Sequence[tuple[str, Any]] = (("tasks", task), ("modes", mode), ("shots", share))
-    known = {"settings", *(name for name, _ in conditions)}
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("settings"), Mapping):
-        raise SettingError(f"{source}: each [[adjust]] needs settings, a table")
-    if unknown := [key for key in entry if key not in known]:
-        raise SettingError(f"{source}: [[adjust]] has no {unknown[0]!r}; only {', '.join(known)}")
-    if all(name not in entry or value in entry[name] for name, value in conditions):
-        return merge(table, entry["settings"])
-    return table
