@@ -25,6 +25,7 @@ from pahcl_core.studies.folds import planned_folds
 from pahcl_core.studies.out_of_fold import conclude
 from pahcl_core.training.settings import FinetuneConfig
 from pahcl_track import NullTracker
+from support.made_up_runs import made_up_answers, write_run
 
 
 @dataclass
@@ -190,6 +191,30 @@ def test_a_leak_between_folds_is_refused(finished, plan, tmp_path):
 
     with pytest.raises(DataError, match=r"fold_1/seed_5 and fold_2/seed_5 are both tested on per"):
         conclude(moved)
+
+
+def test_whom_an_encoder_has_heard_is_counted_once_for_all_seeds(tmp_path):
+    """Of 24 persons in 2 folds, all by one seed and 20 by the other: 24, not 44."""
+    config = FinetuneConfig(
+        task="circor_outcome", data_dir=tmp_path / "data", output_dir=tmp_path, seed=5
+    )
+    plan = planned_folds(config, folds=2, num_seeds=2)
+    heard = {"fold_1/seed_5": 12, "fold_2/seed_5": 8, "fold_1/seed_6": 12, "fold_2/seed_6": 12}
+    for run in plan.runs:
+        labels, rows = made_up_answers("circor_outcome", 12, seed=run.config.seed)
+        write_run(
+            run.directory,
+            labels=labels,
+            probabilities=rows,
+            ids=[f"u{run.config.split.fold}_{number}" for number in range(12)],
+            config={"seed": run.config.seed},
+            metrics={"test_auroc": 0.5, "test_persons_seen_in_pretraining": heard[run.name]},
+        )
+
+    metrics = conclude(plan, num_resamples=10)
+
+    assert metrics["n"] == {"test": 24}
+    assert metrics["test_persons_seen_in_pretraining"] == 24
 
 
 def test_a_run_that_fails_is_named_and_the_others_are_kept(base, tmp_path):

@@ -123,7 +123,7 @@ def _account(
         "folds": plan.base.split.folds,
         SEEDS: list(plan.seeds),
         **{key: {"test": one} for key, one in _counts(answers, task).items()},
-        _SEEN: sum(one.run.metrics.get(_SEEN, 0) for one in results.values()),
+        _SEEN: max(_num_seen(results, seed) for seed in plan.seeds),
         "seconds": sum(all_known) if len(all_known) == len(seconds) else None,
         "runs": [
             {
@@ -137,6 +137,11 @@ def _account(
             for run, one in zip(plan.runs, seconds, strict=True)
         ],
     }
+
+
+def _num_seen(results: Mapping[str, RunResult], seed: int) -> int:
+    """How many of those tested on with a seed, each in one fold, an encoder had heard."""
+    return sum(one.run.metrics.get(_SEEN, 0) for one in results.values() if one.run.seed == seed)
 
 
 def _counts(answers: Mapping[str, Answers], task: Task) -> dict[str, Any]:
