@@ -70,6 +70,28 @@ def test_a_journal_without_a_run(tmp_path, content):
         read_history(tmp_path)
 
 
+OF_ANOTHER_TYPE = [
+    '{"n":"1","t":1.0,"step":1,"values":{"a":1}}',
+    '{"n":true,"t":1.0,"step":1,"values":{"a":1}}',
+    '{"n":1,"t":"1.0","step":1,"values":{"a":1}}',
+    '{"n":1,"t":1.0,"step":null,"values":{"a":1}}',
+    '{"n":1,"t":1.0,"step":[1],"values":{"a":1}}',
+    '{"n":1,"t":1.0,"step":1.5,"values":{"a":1}}',
+    '{"n":1,"t":1.0,"step":1,"values":{"h":{"histogram":{"counts":[[1]],"edges":[0,1]}}}}',
+    '{"n":1,"t":1.0,"step":1,"values":{"t":{"table":{"columns":["a"],"rows":[[[1]]]}}}}',
+    '{"n":1,"t":1.0,"save":5,"kind":"report"}',
+    '{"n":1,"t":1.0,"save":"a","kind":null}',
+    '{"n":1,"t":1.0,"resumed":null}',
+    '{"n":1,"t":1.0,"finish":{"status":1,"error":null,"summary":{}}}',
+    '{"n":1,"t":1.0,"finish":{"status":"failed","error":["x"],"summary":{}}}',
+    '{"n":1,"t":1.0,"run":{"name":5,"tags":[],"config":{}}}',
+    '{"n":1,"t":1.0,"run":{"name":"x","tags":[1],"config":{}}}',
+    '{"n":1,"t":1.0,"run":{"name":"x","tags":[],"config":[]}}',
+    '{"n":1,"t":1.0,"run":{"name":"x","tags":[],"notes":5}}',
+]
+"""JSON all the same."""
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -82,8 +104,10 @@ def test_a_journal_without_a_run(tmp_path, content):
         b'{"n":1,"t":1.0,"step":1,"values":[]}\n',
         b'{"n":1,"t":1.0,"finish":{}}\n',
         b"\0" * 4096 + b"\n",  # what a power cut leaves
+        b'{"n":1,"t":1.0,"step":1,"values":' + b"[" * 100_000 + b"\n",
+        *(line.encode() + b"\n" for line in OF_ANOTHER_TYPE),
     ],
-    ids=range(9),
+    ids=range(10 + len(OF_ANOTHER_TYPE)),
 )
 def test_a_line_that_cannot_be_read_is_counted_and_passed_over(tmp_path, write, line):
     write(row(1, a=0.5))
@@ -92,7 +116,14 @@ def test_a_line_that_cannot_be_read_is_counted_and_passed_over(tmp_path, write, 
     history = read_history(tmp_path)
 
     assert history.unreadable == 1
+    assert history.run.name == "quiet"
     assert history.series("a") == ([1, 2], [0.5, 1])
+
+
+def test_a_value_that_is_none_is_left_out(tmp_path, write):
+    write(row(1, a=0.5, b=[1], c=None))
+
+    assert read_history(tmp_path).rows[0].values == {"a": 0.5}
 
 
 def test_lines_of_a_later_version_are_no_damage(tmp_path, write):

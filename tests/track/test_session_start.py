@@ -1,5 +1,7 @@
 """Where a session begins: which journal, which identity, which process."""
 
+from pathlib import Path
+
 import pytest
 
 from oracles.journal_reader import read_lines, read_rows
@@ -20,6 +22,47 @@ def test_a_second_run_in_the_directory_sets_the_journal_aside(make_run, journal_
     runs = [read_history(path).run.id for path in (*kept, journal_path)]
     assert len(set(runs)) == 3
     assert told() == []
+
+
+def test_notes_that_outlived_their_journal_keep_no_run_from_its_own(make_run, journal_path, told):
+    """Somebody removed a journal that was set aside, and left its folder of notes."""
+    for step in range(4):
+        with Session({"mine": Recorder()}).running(make_run()) as session:
+            session.log({"a": 0.5}, step=step)
+        journal_path.with_name("journal.1.jsonl").unlink(missing_ok=True)
+
+    assert told() == []
+    assert read_rows(journal_path) == [(3, {"a": 0.5})]
+    assert sorted(one.name for one in journal_path.parent.iterdir()) == [
+        "journal.1.sent",
+        "journal.2.jsonl",
+        "journal.2.sent",
+        "journal.3.jsonl",
+        "journal.3.sent",
+        "journal.jsonl",
+        "journal.sent",
+    ]
+
+
+def test_notes_that_cannot_be_set_aside_keep_no_run_from_its_journal(
+    make_run, journal_path, told, monkeypatch
+):
+    rename = Path.rename
+
+    def stuck(path, to):
+        if path.name == "journal.sent":
+            raise PermissionError(13, "Permission denied")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", stuck)
+    for step in range(2):
+        tracker = Recorder()
+        with Session({"mine": tracker}).running(make_run()) as session:
+            session.log({"a": 0.5}, step=step)
+
+    assert told() == []
+    assert read_rows(journal_path) == [(1, {"a": 0.5})]
+    assert tracker.steps == [1]
 
 
 def test_a_run_has_an_identity_that_all_are_told(make_run, journal_path):
@@ -65,6 +108,28 @@ def test_a_run_resumed_where_there_is_no_journal_begins_one(make_run, journal_pa
     assert [next(key for key in line if key not in "nt") for line in read_lines(journal_path)[0]]
     assert read_history(journal_path).run.id == tracker.run.id
     assert tracker.steps == [8]
+
+
+@pytest.mark.parametrize("line", [b"\0" * 300, b'{"n":"0","t":1.0,"run":{"name":"x","tags":[]}}'])
+def test_a_run_whose_first_line_was_damaged_is_described_again(make_run, journal_path, told, line):
+    """When it goes on; what it logged before is there again."""
+    with Session({}).running(make_run()) as session:
+        session.log({"a": 0.5}, step=1)
+    _, *others = journal_path.read_bytes().splitlines()
+    journal_path.write_bytes(b"\n".join([line, *others, b""]))
+    with pytest.raises(TrackerError, match="does not begin with a run"):
+        read_history(journal_path)
+    tracker = Recorder()
+    for step in (2, 3):
+        with Session({"mine": tracker}).running(make_run(resumed_from_step=step - 1)) as session:
+            session.log({"a": 0.25}, step=step)
+    history = read_history(journal_path)
+
+    assert history.run.name == "quiet"
+    assert history.run.id == tracker.run.id
+    assert history.series("a")[0] == tracker.steps == [1, 2, 3]
+    assert history.unreadable == 1
+    assert told() == []
 
 
 def test_another_process_is_not_disturbed(make_run, completed, journal_path, told):

@@ -106,8 +106,7 @@ def _decode(value: Any, pictures: Path) -> Plain | None:  # noqa: ANN401
     if isinstance(value, str):
         return _NAMED.get(value)
     if not isinstance(value, Mapping):
-        number: float | int | bool = value
-        return number
+        return value if isinstance(value, float | int) else None
     ((kind, content),) = value.items()
     if kind == "histogram":
         return Histogram(
@@ -144,7 +143,11 @@ def _number(value: Any) -> Any:  # noqa: ANN401
 
 
 def _denumber(value: Any) -> float:  # noqa: ANN401
-    return _NAMED[value] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return _NAMED[value]
+    if not isinstance(value, float | int):
+        raise TypeError(f"{value!r} is no number")
+    return value
 
 
 def _cell(cell: Any) -> Any:  # noqa: ANN401  text stays text, so a number that is none is wrapped
@@ -159,4 +162,6 @@ def _plain_cell(cell: Any) -> Any:  # noqa: ANN401
 
 
 def _decell(cell: Any) -> Any:  # noqa: ANN401
-    return _NAMED[cell["number"]] if isinstance(cell, Mapping) else cell
+    if cell is None or isinstance(cell, str):
+        return cell
+    return _denumber(cell["number"] if isinstance(cell, Mapping) else cell)

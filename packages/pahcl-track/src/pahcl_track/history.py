@@ -103,24 +103,26 @@ class Reader:
     def _event(self, line: bytes) -> Run | Event | None:
         try:
             return self._parsed(json.loads(line.decode()))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.unreadable += 1
             return None
 
     def _parsed(self, content: Mapping[str, Any]) -> Run | Event | None:
-        number, time_s = content["n"], content["t"]
+        number, time_s = _is(int, content["n"]), _is(float | int, content["t"])
         pictures = self._directory / PICTURES
         if "values" in content:
-            return Row(number, time_s, content["step"], decode_values(content["values"], pictures))
+            values = decode_values(content["values"], pictures)
+            return Row(number, time_s, _is(int, content["step"]), values)
         if "save" in content:
-            return Saved(number, time_s, self._directory / content["save"], content["kind"])
+            path = self._directory / content["save"]
+            return Saved(number, time_s, path, _is(str, content["kind"]))
         if "resumed" in content:
-            return Resumed(number, time_s, content["resumed"])
+            return Resumed(number, time_s, _is(int, content["resumed"]))
         if "finish" in content:
             end = content["finish"]
             summary = decode_values(end["summary"], pictures)
-            outcome = Outcome(status=end["status"], error=end["error"], summary=summary)
-            return Ended(number, time_s, outcome)
+            status, error = _is(str, end["status"]), _is(str | None, end["error"])
+            return Ended(number, time_s, Outcome(status=status, error=error, summary=summary))
         if "run" in content:
             return _run(content["run"], self._directory)
         return None  # of a later version
@@ -223,4 +225,17 @@ def _without(row: Row, again: set[tuple[str, int]]) -> Row:
 def _run(content: Mapping[str, Any], directory: Path) -> Run:
     known = {field.name for field in fields(Run)}
     values = {name: value for name, value in content.items() if name in known}
-    return Run(**{**values, "directory": directory, "tags": tuple(content["tags"])})
+    run = Run(**{**values, "directory": directory, "tags": tuple(content["tags"])})
+    for text in (run.name, run.project, *run.tags):
+        _is(str, text)
+    for text_or_none in (run.id, run.group, run.job_type, run.notes):
+        _is(str | None, text_or_none)
+    _is(Mapping, run.config)
+    return run
+
+
+def _is(kind: Any, value: Any) -> Any:  # noqa: ANN401  a type, or a union of some
+    """The value, which is of that kind; JSON that is damaged may still be JSON."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is not of the type {kind}")
+    return value

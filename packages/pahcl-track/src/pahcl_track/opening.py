@@ -60,26 +60,33 @@ def _introduced(journal: Journal, run: Run, before: Run | None, last: int) -> Ru
     """The run, with an identity: what is gone on with keeps the one it was recorded under."""
     known = None if before is None else before.id
     run = replace(run, id=run.id or known or secrets.token_hex(4))
-    if last < 0:
+    journal.go_on_after(last)
+    if before is None:  # nothing is there, or not the line that says of what it is
         journal.run(run)
-    else:
-        journal.go_on_after(last)
     return run
 
 
 def _set_aside(journal: Journal) -> Journal:
     """Keep the journal of an earlier run, and what was noted of it, beside the new one."""
+    notes = journal.path.with_suffix(SUFFIX)
     number = 1
-    while (kept := journal.path.with_suffix(f".{number}.jsonl")).exists():
+    while _is_taken(kept := journal.path.with_suffix(f".{number}.jsonl")):
         number += 1
     if sys.platform == "win32":  # which renames nothing that is open
         journal.close()
     journal.path.rename(kept)
-    notes = journal.path.with_suffix(SUFFIX)
-    if notes.exists():
-        notes.rename(kept.with_suffix(SUFFIX))
+    try:
+        if notes.exists():
+            notes.rename(kept.with_suffix(SUFFIX))
+    except OSError as error:  # each tracker that is asked for forgets what was noted of it
+        log.debug("%s cannot be set aside: %s", notes, error)
     journal.close()
     return Journal(journal.path.parent)
+
+
+def _is_taken(kept: Path) -> bool:
+    """Whether a journal was set aside there, or the notes of one that somebody removed."""
+    return kept.exists() or kept.with_suffix(SUFFIX).exists()
 
 
 def _so_far(path: Path) -> tuple[Run | None, int]:
