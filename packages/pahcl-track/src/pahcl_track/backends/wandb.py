@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from pahcl_track.backends import wandb_service
+from pahcl_track.backends.wandb_values import shown
 from pahcl_track.errors import TrackerError
 from pahcl_track.protocol import Outcome, Run
 from pahcl_track.redaction import tells_secret
-from pahcl_track.values import Histogram, Image, Table, Value
+from pahcl_track.values import Value
 
 if TYPE_CHECKING:
     import wandb
@@ -164,8 +165,7 @@ class WandbTracker:
     def log(self, values: Mapping[str, Value], *, step: int) -> None:
         """Add a row of the history."""
         if self._run is not None:
-            row = {_free(name): self._shown(value) for name, value in values.items()}
-            self._run.log({STEP: step} | {name: v for name, v in row.items() if v is not None})
+            self._run.log({STEP: step, **_shown(values)})
 
     def save(self, path: Path, *, kind: str) -> None:
         """Keep a file: checkpoints and reports as artifacts, others among the run's files.
@@ -194,47 +194,14 @@ class WandbTracker:
         if self._run is None:
             return
         run, self._run = self._run, None
-        final = {name: self._shown(value) for name, value in outcome.summary.items()}
         try:
-            run.summary.update({name: value for name, value in final.items() if value is not None})
+            run.summary.update(_shown(outcome.summary))
             if outcome.status != "completed":
                 run.summary.update({"status": outcome.status, "error": outcome.error})
             run.finish(exit_code=0 if outcome.status == "completed" else 1)
         except Exception:
             wandb_service.forget_if_dead(patience_s=1.0)
             raise
-
-    def _shown(self, value: Value) -> Any:  # noqa: ANN401  whatever wandb takes
-        """As wandb takes it; None where it cannot show it."""
-        import wandb
-
-        if isinstance(value, Histogram):
-            # Lists will do, whatever its annotation says: it turns arrays into lists.
-            pair: Any = (list(value.counts), list(value.edges))
-            return wandb.Histogram(np_histogram=pair)
-        if isinstance(value, Table):
-            return wandb.Table(columns=list(value.columns), data=[list(r) for r in value.rows])
-        if isinstance(value, Image):
-            return self._picture(value)
-        if not hasattr(type(value), "__float__"):  # a kind of value that is new to this module
-            return None
-        return value if isinstance(value, bool | int) else float(value)
-
-    def _picture(self, image: Image) -> Any:  # noqa: ANN401
-        """W&B reads pictures with Pillow; without it, or in another format, there is none."""
-        import io
-
-        import wandb
-
-        try:
-            from PIL import Image as Pillow
-        except ImportError:
-            return None
-        if image.format.lower() not in {"png", "jpg", "jpeg", "bmp"}:
-            return None
-        with Pillow.open(io.BytesIO(image.data)) as opened:
-            opened.load()
-            return wandb.Image(opened, caption=image.caption, file_type=image.format.lower())
 
 
 def _forget_user_info(settings: "wandb.Settings") -> None:
@@ -254,6 +221,12 @@ def _saves_code() -> bool:
         os.environ.get(name, "").lower() for name in ("WANDB_SAVE_CODE", "WANDB_DISABLE_CODE")
     )
     return saved not in _FALSE and (disabled in _FALSE or not disabled)
+
+
+def _shown(values: Mapping[str, Value]) -> dict[str, Any]:
+    """As wandb takes them, without those that it cannot show."""
+    found = {_free(name): shown(name, value) for name, value in values.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _free(name: str) -> str:

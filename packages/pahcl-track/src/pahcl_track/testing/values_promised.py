@@ -19,6 +19,7 @@ _TABLE = Table(
     columns=["recording", "score", "murmur"],
     rows=[["50782_MV", 0.5, True], ["50782_AV", math.nan, None]],
 )
+_MIXED = Table(columns=["any"], rows=[["text"], [1.5], [True], [None]])
 
 
 class _KindToCome:
@@ -148,6 +149,7 @@ class ValuesPromised(Ground):
             (2, {"before": 0.5, "confusion": _TABLE, "spectrogram": _PICTURE, "after": 0.25}),
             (3, {"weights": Histogram(counts=[], edges=[0.0]), "before": 0.125}),
             (4, {"confusion": Table(columns=[], rows=[]), "roc": vector, "after": 0.75}),
+            (5, {"before": 0.5, "any": _MIXED, "torn": Image(data=b"no picture"), "after": 0.5}),
         ]
         self.record(directory, rows)
         self.require(directory, rows)
