@@ -49,7 +49,7 @@ def test_recordings_of_a_subject_belong_together(make):
 
     collection = read(paths, ["sound", "murmur"])
 
-    assert (collection.name, collection.root, collection.provenance) == ("own", paths[0], "real")
+    assert (collection.name, collection.root, collection.provenance) == ("folder", paths[0], "real")
     assert collection.problems == ()
     assert [(one.recording_id, one.subject_id, one.location) for one in collection.recordings] == [
         ("a/1.wav", "ann", "AV"),

@@ -1,11 +1,15 @@
 """Tasks of one's own: read from a file, refused where they make no sense; their folders read."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
+from pahcl_core.data.folder import read_unlabelled_folder
 from pahcl_core.data.folder_task import read_folder_task
+from pahcl_core.data.preparation import SignalConfig
 from pahcl_core.data.readers import READERS, reader_of_task
+from pahcl_core.data.store import prepare
 from pahcl_core.data.synthetic_folder import write_synthetic_folder
 from pahcl_core.data.tasks import TASKS, Task, read_task, task_of
 from pahcl_core.errors import DataError, SettingError
@@ -90,6 +94,18 @@ def test_patients_have_the_label_of_their_recordings(folder):
     assert collection.problems == ()
     assert reader_of_task(OURS).labels == ("murmur",)
     assert reader_of_task(TASKS["pascal"]) is READERS["pascal"]
+
+
+def test_a_folder_is_prepared_once_whatever_it_is_called(folder, tmp_path):
+    """For pretraining without labels, and for a task on the same files elsewhere."""
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    store = tmp_path / "store"
+
+    for collection in (read_unlabelled_folder(folder), read_folder_task(moved, OURS)):
+        prepare(collection, SignalConfig(), store=store)
+
+    (made,) = (one.name for one in store.iterdir() if one.name not in {".lock", "parts"})
+    assert made.startswith("folder-")
 
 
 def test_recordings_may_be_what_is_scored(folder, table):

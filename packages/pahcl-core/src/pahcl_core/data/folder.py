@@ -63,7 +63,7 @@ def read_folder(
     if not recordings:
         raise DataError(f"{table}: not one recording in it can be used")
     return Collection(
-        name=root.resolve().name,
+        name="folder",  # whatever it is called: prepared recordings are found again by content
         root=root,
         provenance=read_provenance(root),
         subjects=_subjects(recordings, {entry.file: entry for entry in entries}, unit),

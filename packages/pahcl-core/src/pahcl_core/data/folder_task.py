@@ -58,7 +58,6 @@ def read_folder_task(
         raise DataError(f"{root}: {problems[0]}")
     read = replace(
         collection,
-        name="folder",
         subjects=tuple(replace(s, labels=_classes(s.labels, task)) for s in collection.subjects),
         recordings=tuple(
             replace(r, labels=_classes(r.labels, task)) for r in collection.recordings
