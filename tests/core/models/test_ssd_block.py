@@ -140,6 +140,32 @@ def test_a_norm_is_in_float32_where_what_it_is_of_is_not(make_block, kind):
     assert (slope - exact).norm() / exact.norm() < 0.03
 
 
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize(("kind", "error"), [(torch.bfloat16, 0.06), (torch.float16, 0.01)])
+def test_small_steps_are_not_lost_beside_the_direct_path_in_half_precision(
+    bidirectional, kind, error
+):
+    """As a block begins: steps of 0.001 to 0.1 add little to a token's own path, which is 1."""
+    torch.manual_seed(3)
+    block = SSDBlock(SSDConfig(width=128, bidirectional=bidirectional))
+    tokens, slope = (
+        make_tokens(62, batch=16, width=128),
+        make_tokens(62, batch=16, width=128, seed=2),
+    )
+
+    def of_steps(block, mixed):
+        weights = [block.step_bias, block.into.weight]
+        bias, into = torch.autograd.grad((mixed.double() * slope).sum(), weights)
+        return torch.cat([bias, into[-len(bias) :].flatten()]).double()
+
+    with torch.autocast("cpu", kind):
+        mixed = block(tokens.float())
+    found = of_steps(block, mixed)
+    exact = of_steps(block.double(), block(tokens))
+
+    assert (found - exact).norm() / exact.norm() < error
+
+
 def heard_by(block, changed, length=40):
     """Whether each token comes out otherwise when one token is changed."""
     tokens = make_tokens(length, batch=1)

@@ -31,12 +31,16 @@ def works(finetune_config, pretrain_config, make_cohort, make_cohorts, tmp_path_
     queue = replace(plain.objective, negatives="queue", queue_size=16)
     config = pretrain_config(**alike)
     cohorts = make_cohorts(config, circor=cohort)
+    default = replace(config, objective=ObjectiveConfig())
+    changes = replace(config.augmentation, band_noise=0.1, frequency_mask_octaves=1.0)
+    few = replace(default, training=replace(schedule, batch_size=2), augmentation=changes)
     return {
         name: (settings, people, tmp_path_factory.mktemp(name))
         for name, settings, people in [
             ("pretrain", config, cohorts),
             ("queue", replace(config, objective=queue), cohorts),
-            ("default", replace(config, objective=ObjectiveConfig()), cohorts),
+            ("default", default, cohorts),
+            ("few", few, cohorts),  # a rank has none
             ("finetune", finetune_config(**alike, pooling="attention"), cohort),
             ("vote", finetune_config(**alike, pooling="vote"), cohort),
         ]
@@ -82,7 +86,7 @@ def test_layers_and_negatives_are_those_of_the_whole_batch(several, one, step):
 
 def test_random_generators_stay_in_step(several, one):
     """So that a run may go on with another number of ranks."""
-    for part in ("layers", "pretrain", "default", "finetune", "vote"):
+    for part in ("layers", "pretrain", "default", "few", "finetune", "vote"):
         for rank in several:
             assert torch.equal(rank[part]["random"], one[part]["random"])
 
@@ -95,7 +99,7 @@ def test_gathered_rows_are_in_the_order_of_the_batch(several):
         assert nothing.shape == (5, 0, 3)
 
 
-@pytest.mark.parametrize("kind", ["pretrain", "queue", "default", "finetune", "vote"])
+@pytest.mark.parametrize("kind", ["pretrain", "queue", "default", "few", "finetune", "vote"])
 def test_a_training_is_that_of_one_process(several, one, kind):
     """Every value reported, the best epoch, and the weights at the end, on each rank."""
     wanted = one[kind]
@@ -122,7 +126,7 @@ def test_the_first_rank_alone_writes(works, several):
 
 
 def test_all_ranks_hold_the_same_bits(several):
-    for kind in ("pretrain", "default", "finetune", "vote"):
+    for kind in ("pretrain", "default", "few", "finetune", "vote"):
         for rank in several[1:]:
             for name, value in several[0][kind]["encoder"].items():
                 assert torch.equal(rank[kind]["encoder"][name], value), name

@@ -57,6 +57,8 @@ class BandEnergies(nn.Module):
         size = len(self.frame)
         margin = (size - SAMPLES_PER_TOKEN) // 2  # a frame has its token's samples in its middle
         num_tokens = samples.shape[1] // SAMPLES_PER_TOKEN
+        if not len(samples):  # a rank may have none, and there is no Fourier transform of none
+            return samples.new_zeros(0, num_tokens, self.weights.shape[1])
         frames = F.pad(samples, (margin, margin)).unfold(1, size, SAMPLES_PER_TOKEN)
         spectrum = torch.fft.rfft(frames[:, :num_tokens] * self.frame, n=self._fft_size)
         parts = torch.view_as_real(spectrum[:, :, self._heard]).flatten(2)

@@ -137,9 +137,7 @@ class _InChunks(torch.autograd.Function):
         steps = _by_head(x, passed.shape[4])
         states = _scan(enter @ steps, _ends(passed).exp(), back_first=False)
         y = _two_products(attention, steps, read, states)
-        ctx.save_for_backward(
-            b, c, passed, entered, skip, within, attention, read, enter, steps, states
-        )
+        ctx.save_for_backward(b, c, passed, entered, within, attention, read, enter, steps, states)
         return _in_time(y, x.shape[1])
 
     @staticmethod
@@ -149,9 +147,7 @@ class _InChunks(torch.autograd.Function):
         slope: Float[Tensor, "batch time heads head_dim"],
     ) -> tuple[Tensor, ...]:
         """The gradients of what `forward` was given, by that of its output."""
-        b, c, passed, entered, skip, within, attention, read, enter, steps, states = (
-            ctx.saved_tensors
-        )
+        b, c, passed, entered, within, attention, read, enter, steps, states = ctx.saved_tensors
         num_ways, size = passed.shape[3:]
         kept = _ends(passed).exp()
         of_y = _by_head(slope, size)
@@ -162,7 +158,10 @@ class _InChunks(torch.autograd.Function):
         itself = of_attention.diagonal(dim1=3, dim2=4)
         of_skip = itself.sum((0, 1, 3))
         of_between = (of_attention * attention).to(passed.dtype)
-        of_between.diagonal(dim1=3, dim2=4).sub_(itself * skip[:, None])
+        # Its diagonal anew: `attention` has `skip` there, beside which little may be left of it.
+        alike = num_ways * (b * c).sum(3)[:, :, None]
+        own = itself * within.diagonal(dim1=3, dim2=4) * alike
+        of_between.diagonal(dim1=3, dim2=4).copy_(own)
         of_passed, of_entered = _of_between(of_between, num_ways)
         of_scores = _twice_oneself(of_attention.mul_(within).sum(2), num_ways)
         of_c, of_b = of_scores @ b, of_scores.mT @ c

@@ -129,6 +129,8 @@ def view_of(
     """What `augmented` makes of these cycles, and what it makes it of."""
     views = _Views(source, cycle, config, draw)
     clean = views.moved()
+    if not len(cycle):  # a rank may have none, and there is no Fourier transform of none
+        return View(clean, clean)
     samples = views.with_respiration(clean.samples)
     samples = views.with_gain(samples)
     samples = views.with_noise(samples)

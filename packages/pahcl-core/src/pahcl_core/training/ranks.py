@@ -286,7 +286,7 @@ class _Gather(torch.autograd.Function):
         ctx.sizes, ctx.rank = sizes, rank
         sent = rows.to(torch.uint8) if rows.dtype == torch.bool else rows
         sent = sent.contiguous()
-        if sent[:1].numel() == 0 and len(sent):  # rows of nothing
+        if 0 in sent.shape[1:]:  # rows of nothing; a rank without rows must not wait for it either
             return rows.new_zeros((sum(sizes), *rows.shape[1:]))
         # Everyone sends as many rows: an exchange of different numbers is not for every backend.
         padded = sent.new_zeros((max(sizes), *sent.shape[1:]))
