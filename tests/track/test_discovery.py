@@ -143,6 +143,20 @@ def test_a_tracker_that_cannot_be_made(install):
         load_tracker("mine")
 
 
+@pytest.mark.parametrize(
+    ("entry", "kind"), [("module_of_tracker_mine", "module"), ("module_of_tracker_mine:N", "int")]
+)
+def test_what_is_no_class_makes_no_tracker(install, entry, kind):
+    install("mine", "N = 5", entry=entry)
+
+    with pytest.raises(
+        TrackerError,
+        match=rf"^the tracker 'mine' of tracker-mine cannot be made: its entry point '{entry}' "
+        rf"names a {kind}, not a class or a function: write module:Class$",
+    ):
+        load_tracker("mine")
+
+
 def test_a_tracker_that_knows_why_is_quoted(install):
     install(
         "mine",
@@ -184,6 +198,22 @@ def test_a_tracker_that_knows_why_is_quoted(install):
             "def finish(self, outcome): pass",
             "def finish(self): pass",
             r"its method 'finish' does not take .*: too many positional arguments",
+        ),
+        (
+            "def log(self, values, *, step): pass",
+            "async def log(self, values, *, step): pass",
+            r"its method 'log' does nothing when it is called, but returns what nobody awaits: "
+            r"write it without async and yield",
+        ),
+        (
+            "def start(self, run): pass",
+            "def start(self, run): yield",
+            r"its method 'start' does nothing when it is called, .*",
+        ),
+        (
+            "def finish(self, outcome): pass",
+            "async def finish(self, outcome): yield",
+            r"its method 'finish' does nothing when it is called, .*",
         ),
     ],
 )

@@ -1,7 +1,9 @@
 """Whether each installed tracker works here: it is given a run of two rows in a scratch folder."""
 
+import contextlib
+import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from pahcl_track import (
     installed_trackers,
     parse_options,
 )
+from pahcl_track.errors import describe
+from pahcl_track.redaction import redacted_text
 
 _SAFE_OPTIONS = {"wandb": ("wandb.mode=offline", "wandb.system_metrics=false")}
 """With these, a trial leaves nothing behind anywhere but in its scratch folder."""
@@ -71,15 +75,37 @@ def _trial(name: str, texts: Iterable[str]) -> str | None:
         tracker = load_one(name, list(texts))
     except TrackerError as error:
         return str(error)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _heard() as errors:
         session = Session({name: tracker}, start_timeout_s=_TRIAL_S, finish_timeout_s=_TRIAL_S)
         session.start(Run(name="check", directory=Path(folder)))
         for step in (1, 2):
             session.log({"train/loss": 1 / step}, step=step)
         session.finish(Outcome(status="completed"))
-    for account in session.accounts():
-        if account.refusal is not None:
-            return account.refusal
-        if account.failed or account.not_delivered:
-            return f"{account.failed + account.not_delivered} of 2 rows did not arrive"
+    (account,) = session.accounts()
+    if account.refusal is not None:
+        return account.refusal
+    why = f": {errors[0]}" if errors else ""
+    if account.failed or account.not_delivered:
+        return f"{account.failed + account.not_delivered} of 2 rows did not arrive{why}"
+    if account.no_end:
+        return f"it does not end a run{why or f' within {_TRIAL_S:g} s'}"
     return None
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What a tracker raises meanwhile, in one line each; it is not written anywhere else."""
+    errors: list[str] = []
+
+    class Hearing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info and record.exc_info[1] is not None:
+                errors.append(redacted_text(describe(record.exc_info[1])))
+
+    logger = logging.getLogger("pahcl_track")
+    before = logger.handlers[:], logger.propagate
+    logger.handlers[:], logger.propagate = [Hearing(logging.WARNING)], False
+    try:
+        yield errors
+    finally:
+        logger.handlers[:], logger.propagate = before

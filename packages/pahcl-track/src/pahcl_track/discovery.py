@@ -66,6 +66,11 @@ def load_tracker(name: str, options: Mapping[str, str] | None = None) -> Tracker
         factory = entry.load()
     except (Exception, SystemExit) as error:
         raise TrackerError(f"{where} cannot be imported: {_cause(error)}") from error
+    if not callable(factory):
+        raise TrackerError(
+            f"{where} cannot be made: its entry point {entry.value!r} names a "
+            f"{type(factory).__name__}, not a class or a function: write module:Class"
+        )
     keywords = _read_options(name, factory, options or {})
     try:
         tracker = factory(**keywords)
@@ -146,6 +151,11 @@ def _require_tracker(tracker: object, where: str) -> None:
         call = getattr(tracker, method, None)
         if not callable(call):
             raise TrackerError(f"{where} has no method {method!r}")
+        if _does_nothing(call):
+            raise TrackerError(
+                f"{where}: its method {method!r} does nothing when it is called, but returns what "
+                "nobody awaits: write it without async and yield"
+            )
         try:
             inspect.signature(call).bind(*arguments, **keywords)
         except ValueError:  # written in C: its signature cannot be known
@@ -155,6 +165,14 @@ def _require_tracker(tracker: object, where: str) -> None:
                 f"{where}: its method {method!r} does not take what pahcl_track.Tracker "
                 f"gives it: {error}"
             ) from error
+
+
+def _does_nothing(call: Callable[..., Any]) -> bool:
+    return (
+        inspect.iscoroutinefunction(call)
+        or inspect.isgeneratorfunction(call)
+        or inspect.isasyncgenfunction(call)
+    )
 
 
 def _read_options(
