@@ -1,10 +1,13 @@
 """A batch: every cell done over the same folds, resumable, failures named, one table."""
 
+import csv
 import json
 import shutil
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError, SettingError
@@ -131,6 +134,38 @@ def test_the_table_has_a_row_for_each_and_the_differences(finished, plan):
         assert one["difference"] == pytest.approx(expected)
         assert one["num_runs"] == 3
     assert json.loads((plan.directory / "batch.json").read_text()) == finished.content
+
+
+def persons(plan, row, fold, side):
+    """Those that a run says it trained on, or tested on."""
+    path = plan.directory / row["directory"] / f"fold_{fold}" / "seed_42" / "predictions.csv"
+    with path.open() as stream:
+        return {one["person_id"] for one in csv.DictReader(stream) if one["split"] == side}
+
+
+def test_the_t_test_is_corrected_by_the_persons_that_runs_were_trained_on(finished, plan):
+    """Nadeau and Bengio's formula. With half of the persons, half as many."""
+    rows = {(row["mode"], row["share"]): row for row in finished.content["rows"]}
+    apart = [one for one in finished.content["differences"] if one["metric"] == "auroc"]
+    counted = {}
+    for one in apart:
+        first, second = (rows[one[name], one["share"]] for name in ("first", "second"))
+        areas = [
+            [run["test_auroc"] for run in json.loads(
+                (plan.directory / row["directory"] / "final_metrics.json").read_text())["runs"]]
+            for row in (first, second)
+        ]  # fmt: skip
+        differences = np.subtract(*areas)
+        num_train, num_test = (
+            round(np.mean([len(persons(plan, first, fold, side)) for fold in (1, 2, 3)]))
+            for side in ("train", "test")
+        )
+        counted[one["share"]] = num_train
+        error = np.sqrt((1 / 3 + num_test / num_train) * differences.var(ddof=1))
+        expected = 2 * stats.t.sf(abs(differences.mean()) / error, 2)
+        assert one["p_corrected_t"] == pytest.approx(expected)
+    assert counted[0.5] == pytest.approx(counted[1.0] / 2, abs=1)
+    assert counted[1.0] < 24 * 2 / 3 - 2  # of two thirds some are validated on
 
 
 def test_the_table_in_words(finished, plan):

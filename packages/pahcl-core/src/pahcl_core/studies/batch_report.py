@@ -3,7 +3,8 @@
 Differences are between the means over seeds, out of all folds: the interval and the first p are
 over resamples of the persons (`evaluation.comparison`). Over the runs, each a fold and a seed,
 there are Wilcoxon's test and the corrected t-test (`metrics.paired_runs`), the latter of which
-allows for the persons that runs share. None is corrected for the number of comparisons.
+allows for the persons that runs share: by how many they were trained on, of a share of the persons
+fewer, and tested on. None is corrected for the number of comparisons.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 from pahcl_core.data.tasks import Task, task_named
 from pahcl_core.evaluation.comparison import compare
 from pahcl_core.evaluation.methods import Method
-from pahcl_core.evaluation.run_results import read_results
+from pahcl_core.evaluation.run_results import read_result, read_results
 from pahcl_core.metrics.paired_runs import corrected_t, wilcoxon
 from pahcl_core.metrics.resampled import PRESENT_ABSENT
 from pahcl_core.studies.batch_markdown import markdown
@@ -117,11 +118,18 @@ def _apart(
         apart = metric.tests["bootstrap"]
         row = {"task": task, "share": share, "first": first, "second": second, "metric": name}
         row |= {"difference": apart.difference, "low": apart.low, "high": apart.high, "p": apart.p}
-        yield row | (_over_runs(one[2], other[2]) if name == "auroc" else {})
+        yield row | (_over_runs(one[1], one[2], other[2]) if name == "auroc" else {})
 
 
-def _over_runs(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """The tests over runs, each of a fold and a seed; they are known by their macro AUROC."""
+def _over_runs(directory: Path, one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The tests over runs, each of a fold and a seed; they are known by their macro AUROC.
+
+    Args:
+        directory: Of the first, whose runs say how many persons they were trained on: the other is
+            trained on the same share.
+        one: The final metrics of the first.
+        other: Of the second.
+    """
     values = [
         {(run["fold"], run["seed"]): run["test_auroc"] for run in metrics["runs"]}
         for metrics in (one, other)
@@ -131,11 +139,14 @@ def _over_runs(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, An
         np.array([np.nan if by[key] is None else by[key] for key in shared], dtype=np.float64)
         for by in values
     )
-    test = one["n"]["test"] / max(one["folds"], 1)
     wins = int((first > second).sum())
-    t = corrected_t(
-        first, second, num_train=round(one["n"]["test"] - test), num_test=max(1, round(test))
+    names = [run["name"] for run in one["runs"] if (run["fold"], run["seed"]) in shared]
+    parts = [read_result(directory / name).parts[""] for name in names]
+    num_train, num_test = (
+        round(float(np.mean([len(set(of[side].persons)) for of in parts])))
+        for side in ("train", "test")
     )
+    t = corrected_t(first, second, num_train=num_train, num_test=num_test)
     return {
         "num_runs": len(shared),
         "num_better": wins,
