@@ -99,12 +99,37 @@ def test_a_device_that_hangs_does_not_keep_the_program(make_run, journal_path, t
     session.log({"loss": Tensor(0.5, computed), "lr": 0.25}, step=1)
     session.finish(completed)
     content = journal_path.read_bytes()
+    (waiting,) = device_threads()
     computed.set()
-    assert session._device_values.flush(PATIENCE_S)
+    waiting.join(PATIENCE_S)
+    assert not waiting.is_alive()
 
     assert told() == ["values on a device did not arrive in time and are not recorded"]
     assert read_rows(journal_path) == [(1, {"lr": 0.25})]
     assert journal_path.read_bytes() == content  # nothing comes after the end
+
+
+def test_a_value_that_arrives_late_is_not_taken_for_one_of_the_next_run(make_run, tmp_path):
+    """Of the same session; and no thread is left behind that waits for more."""
+    computed = threading.Event()
+    session = Session({}, finish_timeout_s=0.1)
+    with session.running(make_run(directory=tmp_path / "a")):
+        session.log({"loss": Tensor(123.0, computed)}, step=77)
+    (waiting,) = device_threads()
+    with session.running(make_run(directory=tmp_path / "b")):
+        computed.set()
+        waiting.join(PATIENCE_S)
+        session.log({"loss": Tensor(1.0)}, step=1)
+
+    assert read_rows(tmp_path / "a" / "journal.jsonl") == []
+    assert read_rows(tmp_path / "b" / "journal.jsonl") == [(1, {"loss": 1.0})]
+    for thread in device_threads():
+        thread.join(PATIENCE_S)
+    assert device_threads() == []
+
+
+def device_threads():
+    return [one for one in threading.enumerate() if one.name == "pahcl-track-device"]
 
 
 @pytest.mark.parametrize("value", [None, "text", float("nan")], ids=repr)

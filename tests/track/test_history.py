@@ -84,10 +84,8 @@ OF_ANOTHER_TYPE = [
     '{"n":1,"t":1.0,"resumed":null}',
     '{"n":1,"t":1.0,"finish":{"status":1,"error":null,"summary":{}}}',
     '{"n":1,"t":1.0,"finish":{"status":"failed","error":["x"],"summary":{}}}',
-    '{"n":1,"t":1.0,"run":{"name":5,"tags":[],"config":{}}}',
-    '{"n":1,"t":1.0,"run":{"name":"x","tags":[1],"config":{}}}',
+    '{"n":1,"t":1.0,"run":{"name":"x","tags":null,"config":{}}}',
     '{"n":1,"t":1.0,"run":{"name":"x","tags":[],"config":[]}}',
-    '{"n":1,"t":1.0,"run":{"name":"x","tags":[],"notes":5}}',
 ]
 """JSON all the same."""
 

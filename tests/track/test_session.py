@@ -4,13 +4,15 @@ import json
 import logging
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from oracles.journal_reader import read_lines, read_rows
-from pahcl_track import Outcome, Session, read_history
+from pahcl_track import Image, Outcome, Session, read_history
+from pahcl_track import delivery as delivery_module
 from pahcl_track.backends.journal import JournalTracker
-from support.trackers import Recorder
+from support.trackers import Recorder, Waiting
 
 
 def test_a_session_and_the_journal_alone_are_trackers_like_any(make_run, completed):
@@ -112,6 +114,34 @@ def test_a_run_that_was_left_unfinished_gives_way(make_run, journal_path, told):
     assert told() == [f"{journal_path.parent}: the run before was not finished; it is ended now"]
 
 
+def test_a_session_that_begins_another_run_ends_its_own(make_run, tmp_path, told):
+    """In whichever directory."""
+    tracker = Recorder()
+    session = Session({"mine": tracker})
+    session.start(make_run(directory=tmp_path / "a"))
+    session.log({"a": 0.5}, step=1)
+    with session.running(make_run(directory=tmp_path / "b")):
+        session.log({"a": 0.25}, step=2)
+    left = read_history(tmp_path / "a")
+
+    assert left.outcome == Outcome(status="failed", error="another run began in its place")
+    assert left.series("a") == ([1], [0.5])
+    assert read_rows(tmp_path / "b" / "journal.jsonl") == [(2, {"a": 0.25})]
+    assert tracker.calls == ["start", "log", "finish"] * 2
+    assert told() == [f"{tmp_path / 'a'}: the run before was not finished; it is ended now"]
+
+
+def test_each_run_of_a_session_counts_and_complains_for_itself(make_run, tmp_path, told):
+    session = Session({})
+    for name in "ab":
+        with session.running(make_run(directory=tmp_path / name)):
+            session.log({"loss": float("nan"), "odd": "text"}, step=1)
+        assert session.non_finite == 1
+
+    assert len(told()) == 2
+    assert told()[0] == told()[1]
+
+
 def test_threads_that_log_at_once_lose_nothing(make_run, completed, journal_path):
     """Numbers ascend without a gap; the tracker has the order of the journal."""
     tracker = Recorder()
@@ -184,6 +214,33 @@ def test_the_working_directory_may_change(make_run, completed, tmp_path, monkeyp
     session.finish(completed)
 
     assert read_rows(tmp_path / "run" / "journal.jsonl") == [(1, {"a": 0.5})]
+
+
+def test_what_lies_in_files_of_its_own_stays_with_the_run(
+    make_run, completed, tmp_path, monkeypatch
+):
+    """Pictures, saved files, and what a tracker that was late reads from the journal."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr(delivery_module, "CAPACITY", 2)
+    slow = Waiting("start")
+    session = Session({"mine": slow}, start_timeout_s=0.0)
+    session.start(make_run(directory=Path("run")))
+    Path("run/model.pt").touch()
+    session.save(Path("run/model.pt"), kind="checkpoint")
+    os.chdir(tmp_path / "elsewhere")
+    for step in range(5):
+        session.log({"i": Image(data=b"abc")}, step=step)
+    slow.let_go.set()
+    session.finish(completed)
+
+    history = read_history(tmp_path / "run")
+    assert history.series("i") == ([0, 1, 2, 3, 4], [Image(data=b"abc")] * 5)
+    assert [one.path for one in history.files] == [tmp_path / "run" / "model.pt"]
+    assert slow.files == [(tmp_path / "run" / "model.pt", "checkpoint")]
+    assert slow.steps == [0, 1, 2, 3, 4]
+    assert slow.run.directory == tmp_path / "run"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_what_a_tracker_sees_is_what_the_journal_has(make_run, journal_path):

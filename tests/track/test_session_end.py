@@ -143,7 +143,7 @@ def test_what_waited_for_the_end_does_not_come_after_it(make_run, completed, jou
     lock, session._journal.lock = session._journal.lock, LastMoment(session)
     for report in (
         lambda: session.log({"a": 0.5}, step=2),
-        lambda: session._record_arrived({"a": 1}, 3),
+        lambda: session._record_arrived(session._journal, {"a": 1}, 3),
         lambda: session.save(journal_path, kind="report"),
     ):
         session._off = False

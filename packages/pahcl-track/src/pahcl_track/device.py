@@ -16,7 +16,7 @@ from pahcl_track.waiting import wait_for
 log = logging.getLogger(__name__)
 log.addFilter(without_secrets)
 
-_Item = tuple[Mapping[str, Any], int] | threading.Event
+_Item = tuple[Mapping[str, Any], int] | threading.Event | None
 
 
 class DeviceValues:
@@ -47,9 +47,13 @@ class DeviceValues:
         self._queue.put(reached)
         return wait_for(reached, timeout_s)
 
+    def close(self) -> None:
+        """Take no more; the thread ends with what it was given before."""
+        if self._thread is not None:
+            self._queue.put(None)
+
     def _work(self) -> None:
-        while True:
-            item = self._queue.get()
+        while (item := self._queue.get()) is not None:
             if isinstance(item, threading.Event):
                 item.set()
                 continue

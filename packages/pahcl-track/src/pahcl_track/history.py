@@ -226,10 +226,6 @@ def _run(content: Mapping[str, Any], directory: Path) -> Run:
     known = {field.name for field in fields(Run)}
     values = {name: value for name, value in content.items() if name in known}
     run = Run(**{**values, "directory": directory, "tags": tuple(content["tags"])})
-    for text in (run.name, run.project, *run.tags):
-        _is(str, text)
-    for text_or_none in (run.id, run.group, run.job_type, run.notes):
-        _is(str | None, text_or_none)
     _is(Mapping, run.config)
     return run
 

@@ -13,6 +13,8 @@ import operator
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ class Session:
         self._ending = False
         self._journal: Journal | None = None
         self._deliveries: list[Delivery] = []
-        self._device_values = DeviceValues(self._record_arrived)
+        self._device_values: DeviceValues | None = None
         self._directory = Path()
         self._intake = Intake()
 
@@ -82,9 +84,12 @@ class Session:
         main = self._is_main
         if not (os.environ.get("RANK", "0") in ("", "0") if main is None else main):
             return
-        _end_unfinished(run.directory)
-        self._directory, self._ending = run.directory, False
-        self._journal, run = begin_journal(self._intake.run(run), required=self._strict)
+        directory = run.directory.absolute()  # the program may go elsewhere
+        _end_unfinished(self, directory)
+        self._directory, self._ending, self._intake = directory, False, Intake()
+        run = self._intake.run(replace(run, directory=directory))
+        self._journal, run = begin_journal(run, required=self._strict)
+        self._device_values = DeviceValues(partial(self._record_arrived, self._journal))
         self._off = False
         _RUNNING.add(self)
         self._deliveries = [Delivery(name, tracker) for name, tracker in self._trackers.items()]
@@ -114,7 +119,7 @@ class Session:
         try:
             with self._journal.lock:
                 if not self._off:
-                    self._hand_over(self._journal.saved(Path(path), kind))
+                    self._hand_over(self._journal.saved(Path(path).absolute(), kind))
         except Exception as error:  # noqa: BLE001
             self._intake.complain(f"the file {path}", error)
 
@@ -176,22 +181,23 @@ class Session:
         try:
             step = operator.index(step)
             here, there = self._intake.sort(values)
-            if there:
+            if there and self._device_values is not None:
                 self._device_values.put(there, step)
             if here or not there:
-                self._record_plain(here, step)
+                self._record_plain(self._journal, here, step)
         except Exception as error:  # noqa: BLE001  reporting never ends a program
             self._intake.complain("a row", error)
 
-    def _record_arrived(self, values: Mapping[str, Any], step: int) -> None:
+    def _record_arrived(self, journal: Journal, values: Mapping[str, Any], step: int) -> None:
         """Values that came from a device meanwhile."""
-        self._record_plain(self._intake.plain(values), step)
+        self._record_plain(journal, self._intake.plain(values), step)
 
-    def _record_plain(self, row: Mapping[str, Plain], step: int) -> None:
-        assert self._journal is not None
-        with self._journal.lock:
-            if not self._off:
-                self._hand_over(self._journal.row(row, step))
+    def _record_plain(self, journal: Journal | None, row: Mapping[str, Plain], step: int) -> None:
+        assert journal is not None
+        with journal.lock:
+            # Values of a run that is over may arrive when the next one has begun.
+            if not self._off and journal is self._journal:
+                self._hand_over(journal.row(row, step))
 
     def _hand_over(self, event: Event) -> None:
         for delivery in self._deliveries:
@@ -199,6 +205,7 @@ class Session:
 
     def _finish(self, outcome: Outcome, timeout_s: float) -> None:
         assert self._journal is not None
+        assert self._device_values is not None
         with self._journal.lock:
             if self._off or self._ending:
                 return
@@ -215,6 +222,7 @@ class Session:
         finally:
             for delivery in self._deliveries:
                 delivery.abandon()
+            self._device_values.close()
             self._journal.close()  # counts the lines that never fitted on the disk
             tell(self.accounts(), self._directory if self._journal.written else None)
             if self._journal.lost:
@@ -249,11 +257,15 @@ _RUNNING: set[Session] = set()
 """Kept alive until they are finished, be it at the program's end."""
 
 
-def _end_unfinished(directory: Path) -> None:
-    """End a run that this program left unfinished there, as a notebook does whose cell failed."""
+def _end_unfinished(beginning: Session, directory: Path) -> None:
+    """End a run that this program left unfinished there, as a notebook does whose cell failed.
+
+    Or in another directory, by the session that is to begin one.
+    """
     for session in list(_RUNNING):
-        if session._directory.resolve() == directory.resolve():
-            log.warning("%s: the run before was not finished; it is ended now", directory)
+        if session is beginning or session._directory.resolve() == directory.resolve():
+            left = session._directory
+            log.warning("%s: the run before was not finished; it is ended now", left)
             session._finish(_LEFT, _AT_EXIT_S)
 
 
