@@ -166,7 +166,7 @@ def predict(
         _, bags = units.bags(units.cycles, source.device)
         pooled = model.pooling(embedding, bags)
         probabilities = _probabilities(model.classifier(pooled.units), task)
-        weight = pooled.share(bags).double().cpu().numpy()
+        weight = pooled.share(bags).cpu().double().numpy()  # MPS has no double
     rows, count = np.unique(units.recording[units.cycles], return_counts=True)
     predictions = _of_units(
         units.subjects, units.unit[rows], probabilities, count, cycles.by_windows[rows], task
@@ -182,7 +182,7 @@ def told_by(logits: Float[Tensor, "rows outputs"], task: Task) -> Float[Tensor, 
 def _probabilities(
     logits: Float[Tensor, "rows outputs"], task: Task
 ) -> Float64[np.ndarray, "rows outputs"]:
-    result: Float64[np.ndarray, "rows outputs"] = told_by(logits.double(), task).cpu().numpy()
+    result: Float64[np.ndarray, "rows outputs"] = told_by(logits.cpu().double(), task).numpy()
     return result
 
 

@@ -149,7 +149,7 @@ class Finetuning:
             return {"train/loss": loss}
         scores = classification_metrics(
             labels.cpu().numpy(),
-            logits.double().softmax(dim=1).cpu().numpy(),
+            logits.cpu().double().softmax(dim=1).numpy(),
             class_names=self.task.classes,
             positive=self.task.positive,
         )

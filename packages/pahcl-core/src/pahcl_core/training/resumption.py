@@ -131,6 +131,8 @@ def random_state(device: torch.device) -> dict[str, Any]:
     states: dict[str, Any] = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
     return states
 
 
@@ -161,3 +163,5 @@ def restore(
     torch.set_rng_state(state.random["cpu"])
     if "cuda" in state.random and device.type == "cuda":
         torch.cuda.set_rng_state(state.random["cuda"], device)
+    if "mps" in state.random and device.type == "mps":
+        torch.mps.set_rng_state(state.random["mps"])
