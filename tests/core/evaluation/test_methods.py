@@ -1,11 +1,15 @@
 """Which runs are of one method, and which stand beside which."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from pahcl_core.config import to_dict
 from pahcl_core.errors import DataError, SettingError
 from pahcl_core.evaluation.methods import methods_of, paired
 from pahcl_core.evaluation.run_results import read_result
+from pahcl_core.training.settings import FinetuneConfig
 from support.made_up_runs import made_up_answers, write_run
 
 
@@ -44,6 +48,35 @@ def test_settings_tell_methods_apart_but_for_seed_split_file_and_names(make):
         ("narrow", ["narrow"]),
     ]
     assert names(methods_of(runs, "run"))[2] == ("wide_seed2", ["wide_seed2"])
+
+
+def test_it_is_no_setting_where_anything_is(make, tmp_path):
+    """Named as a fine-tuning's own settings are, whatever their names may become."""
+    given = FinetuneConfig(task="circor_outcome", data_dir=tmp_path / "a", output_dir=tmp_path)
+    moved = replace(
+        given, data_dir=tmp_path / "b", output_dir=tmp_path / "c", store=tmp_path / "d",
+        num_workers=3, seed=1, experiment_name="x",
+    )  # fmt: skip
+
+    runs = [make(f"run{n}", config=to_dict(one)) for n, one in enumerate((given, moved))]
+
+    assert len(methods_of(runs, "settings")) == 1
+
+
+def test_folds_with_an_encoder_for_each_are_of_one_method(make):
+    """But not with encoders that are others, or of another fold than the run's."""
+
+    def run(pretrained, fold):
+        return make(
+            f"{pretrained}_{fold}".replace("/", "_"),
+            seed=fold,
+            config={"pretrained": pretrained, "split": {"folds": 9, "fold": fold}},
+        )
+
+    one = [run(f"out/pretrain/fold_{fold}/best_model.pt", fold) for fold in (1, 2)]
+    others = [run("other/fold_1/best_model.pt", 1), run("out/pretrain/fold_2/best_model.pt", 3)]
+
+    assert [len(found.runs) for found in methods_of([*one, *others], "settings")] == [2, 1, 1]
 
 
 def test_the_share_of_a_split_is_a_setting(make):

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ LEAST_PERSONS = 10
 
 # What makes no other method: where things are, what a run is called, and how it is reported.
 _NO_METHOD = frozenset(
-    ("seed", "experiment_name", "data_dir", "output_dir", "prepared", "device", "num_workers",
+    ("seed", "experiment_name", "data_dir", "output_dir", "store", "device", "num_workers",
      "tracking")
 )  # fmt: skip
 
@@ -71,7 +72,8 @@ def methods_of(results: Sequence[RunResult], by: By) -> list[Method]:
 
     Args:
         results: The runs.
-        by: `settings`: those whose settings agree but for the seed, the split's file and names;
+        by: `settings`: those whose settings agree but for the seed, the split's file, the fold and
+            which encoder was pretrained for it, places and names;
             `group`: those of one tracking group; `run`: each by itself.
 
     Raises:
@@ -109,7 +111,14 @@ def _settings_of(run: RunSummary) -> str:
     split = kept.get("split")
     if isinstance(split, Mapping):
         kept["split"] = {k: v for k, v in split.items() if k not in ("file", "fold")}
+        kept["pretrained"] = _of_any_fold(kept.get("pretrained"), split.get("fold"))
     return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _of_any_fold(pretrained: object, fold: object) -> str:
+    """Where the encoder is, with a folder of the run's own fold as that of any."""
+    parts = Path(str(pretrained)).parts
+    return str(Path(*("fold_{fold}" if one == f"fold_{fold}" else one for one in parts)))
 
 
 def _common_name(runs: Sequence[RunResult]) -> str:
