@@ -1,12 +1,15 @@
 """Where a model runs, and that it runs the same way twice."""
 
 import contextlib
+import itertools
 
 import pytest
 import torch
 
 from pahcl_core.errors import SettingError
+from pahcl_core.models.transformer import TransformerLayer
 from pahcl_core.training.device import reproducible, resolve_device
+from pahcl_core.training.machine import MachineConfig
 
 
 def available(mocker, *, cuda: bool, mps: bool) -> None:
@@ -70,3 +73,62 @@ def test_everything_is_left_as_it_was_found(mode):
         assert torch.get_deterministic_debug_mode() == ["default", "warn", "error"].index(mode)
     finally:
         torch.set_deterministic_debug_mode(found)
+
+
+FUSED = ("flash", "mem_efficient", "cudnn")
+PLAIN = {"math": True, **dict.fromkeys(FUSED, False)}
+
+
+def attentions() -> dict[str, bool]:
+    """Which algorithms torch may take for attention."""
+    kinds = ("math", *FUSED)
+    return {kind: getattr(torch.backends.cuda, f"{kind}_sdp_enabled")() for kind in kinds}
+
+
+@pytest.fixture
+def played_gpu(mocker, monkeypatch):
+    """Enough of one to seed it; its switches are there in every build of torch."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    mocker.patch("torch.cuda.get_rng_state")
+    mocker.patch("torch.cuda.set_rng_state")
+    return torch.device("cuda", 0)
+
+
+@pytest.mark.parametrize("found", list(itertools.product([True, False], repeat=len(FUSED))))
+def test_attention_is_plain_where_a_gpu_is_to_be_deterministic(played_gpu, found):
+    """Told only to warn, torch leaves the fused ones as they are: different in each run."""
+    before = attentions()
+    try:
+        for kind, enabled in zip(FUSED, found, strict=True):
+            getattr(torch.backends.cuda, f"enable_{kind}_sdp")(enabled)
+        with contextlib.suppress(RuntimeError), reproducible(1, MachineConfig(), played_gpu):
+            assert attentions() == PLAIN
+            raise RuntimeError("failed")
+
+        assert attentions() == {"math": True, **dict(zip(FUSED, found, strict=True))}
+    finally:
+        for kind in FUSED:
+            getattr(torch.backends.cuda, f"enable_{kind}_sdp")(before[kind])
+
+
+@pytest.mark.parametrize(
+    ("device", "deterministic"), [("cuda", False), ("cpu", True), ("cpu", False)]
+)
+def test_it_may_be_fused_elsewhere(played_gpu, device, deterministic):
+    """A CPU's is deterministic as it is."""
+    device = played_gpu if device == "cuda" else torch.device(device)
+    before = attentions()
+
+    with reproducible(1, MachineConfig(deterministic=deterministic), device):
+        assert attentions() == before
+
+
+def test_plain_attention_is_the_same_but_for_rounding(played_gpu):
+    torch.manual_seed(0)
+    layer, tokens = TransformerLayer(16), torch.randn(2, 30, 16)
+    expected = layer(tokens)
+
+    with reproducible(1, MachineConfig(), played_gpu):
+        found = layer(tokens)
+
+    torch.testing.assert_close(found, expected)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pahcl_core.errors import SettingError
 from pahcl_core.training.machine import MachineConfig
@@ -56,15 +57,19 @@ def reproducible(
     """Seed torch, and have it compute as the settings ask; leave it as it was found.
 
     Of what has no deterministic algorithm torch warns. What cuBLAS needs to be deterministic is
-    read when CUDA begins its work, and stays in the environment.
+    read when CUDA begins its work, and stays in the environment. Where algorithms are to be
+    deterministic on a GPU, attention is made of plain products: its fused backward passes are
+    deterministic only where torch is to fail rather than warn (attention_backward.cu).
     """
     before = torch.are_deterministic_algorithms_enabled()
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     matmul, convolution = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     precision = machine.settled_matmul_precision()
+    attention: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
     if machine.deterministic and device.type == "cuda":
         _make_cublas_deterministic()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        attention = sdpa_kernel(SDPBackend.MATH)
+    with attention, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(machine.deterministic, warn_only=True)
         torch.set_float32_matmul_precision(precision)

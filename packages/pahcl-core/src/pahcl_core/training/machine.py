@@ -42,7 +42,7 @@ class MachineConfig:
 
     deterministic: bool = True
     """Ask for algorithms that give the same bits each time. A CPU needs no other; on a GPU they
-    cost time."""
+    cost time, and attention memory."""
 
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
     """Of what is in float32 on a GPU, convolutions included: `highest` is float32 throughout, below
