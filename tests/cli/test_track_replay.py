@@ -6,7 +6,7 @@ import pytest
 
 from pahcl_cli import tracker_replay
 from pahcl_track import Outcome, Run, Session
-from support.trackers import Recorder, Stopping
+from support.trackers import Failing, Recorder, Stopping
 
 
 @pytest.fixture
@@ -71,6 +71,21 @@ def test_the_same_command_goes_on_from_there(cli, recorded, tracker):
     assert again.stdout == "mine: 3 rows sent, 2 held already, 1 files\n"
     assert again.stderr == f"not sent, because it is gone: {recorded / 'gone.txt'}\n"
     assert tracker.steps == [1, 2, 3, 4, 5]
+
+
+def test_a_tracker_that_does_not_start_was_sent_nothing(cli, recorded, monkeypatch):
+    """How much is left nobody knows before it has said what it holds."""
+    down = Failing(ConnectionError("down"), "start")
+    monkeypatch.setattr(tracker_replay, "load_one", lambda name, texts: down)
+    for_people = cli("track", "replay", recorded, "--tracker", "mine")
+    for_programs = cli("track", "replay", recorded, "--tracker", "mine", "--json")
+
+    assert for_people.exit_code == for_programs.exit_code == 1
+    assert for_people.stderr == (
+        "mine: ConnectionError: down; nothing was sent: the same command tries again\n"
+    )
+    found = json.loads(for_programs.stdout)
+    assert (found["sent"], found["left"], found["held"]) == (0, None, None)
 
 
 def test_a_problem_holds_no_secret(cli, recorded, monkeypatch):

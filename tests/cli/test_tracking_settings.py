@@ -36,6 +36,12 @@ def test_options_are_added_and_the_same_one_is_replaced():
     assert over(given, BEGUN).options == ("slow.start_s = 1", "console.every_s=5", "slow.log_s=2")
 
 
+@pytest.mark.parametrize("seconds", [float("nan"), -1.0])
+def test_a_time_to_wait_is_a_number_that_is_not_negative(seconds):
+    with pytest.raises(SettingError, match=rf"finish_timeout_s must be at least 0, got {seconds}"):
+        from_dict(TrackingConfig, {"finish_timeout_s": seconds}, source="run.toml")
+
+
 def test_an_entity_is_one_more_option():
     given = Tracking(entity="us", wandb=True)
 

@@ -248,6 +248,11 @@ def test_the_accounts_are_told_at_the_end(run, completed, caplog):
     assert session.non_finite == 3
 
 
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("a mistake")
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [
@@ -255,8 +260,9 @@ def test_the_accounts_are_told_at_the_end(run, completed, caplog):
         (KeyError("x"), "KeyError: 'x'"),
         (ValueError(), "ValueError"),
         (ValueError("\n\nlate"), "ValueError: late"),
+        (Speechless(), "Speechless"),
     ],
-    ids=repr,
+    ids=range(5),
 )
 def test_an_error_in_one_line(error, line):
     assert describe(error) == line

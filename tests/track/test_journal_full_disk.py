@@ -205,20 +205,40 @@ def test_what_never_fitted_is_counted_at_the_end(journal, disk):
     assert journal.lost == 2
 
 
-def test_a_picture_that_does_not_fit_costs_the_row_nothing_else(journal, monkeypatch, told):
-    """The event still has it, for the trackers."""
+@pytest.fixture
+def no_picture(monkeypatch):
+    """Fits on the disk."""
 
     def full(self, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_bytes", full)
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_a_picture_that_does_not_fit_costs_the_row_nothing_else(journal, told):
+    """The event still has it, for the trackers."""
     event = journal.row({"a": 1, "i": Image(data=b"abc")}, 1)
 
     assert read_rows(journal.path) == [(1, {"a": 1})]
     assert event.values == {"a": 1, "i": Image(data=b"abc")}
     assert journal.lost == 1
-    assert len(told()) == 1
-    assert "No space left on device" in told()[0]
+    assert told() == [
+        f"{journal.path.parent / 'journal.pictures'} cannot be written: No space left on device; "
+        "the run goes on, and their rows are kept without them"
+    ]
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_lines_and_pictures_that_do_not_fit_are_told_of_each_in_their_way(journal, disk, told):
+    disk.room = 0
+    for step in range(3):
+        journal.row({"a": 1, "i": Image(data=b"abc")}, step)
+
+    assert [line.partition(" cannot")[0] for line in told()] == [
+        str(journal.path.parent / "journal.pictures"), str(journal.path),
+    ]  # fmt: skip
+    assert told()[1].endswith("is kept in memory and written when it can be")
 
 
 def test_a_journal_can_be_gone_on_with_on_a_full_disk(tmp_path, disk):

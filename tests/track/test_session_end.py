@@ -196,6 +196,17 @@ def test_a_block_that_is_left_by_an_error(make_run, journal_path, error, status,
     assert read_history(journal_path).outcome == expected
 
 
+def test_a_block_that_is_left_by_an_error_that_cannot_be_said(make_run, journal_path):
+    class Speechless(Exception):
+        def __str__(self):
+            raise RuntimeError("a mistake")
+
+    with pytest.raises(Speechless), Session({}).running(make_run()):
+        raise Speechless
+
+    assert read_history(journal_path).outcome == Outcome(status="failed", error="Speechless")
+
+
 def test_a_block_that_ends(make_run, journal_path):
     with Session({}).running(make_run()) as session:
         session.finish(Outcome(status="completed", summary={"auroc": 0.75}))
@@ -256,5 +267,5 @@ def test_what_never_reached_the_disk_is_told_at_the_end(make_run, completed, tol
 
     assert len(told()) == 2
     assert "No space left on device" in told()[0]
-    assert told()[1] == "the journal lacks 4 lines: the disk was full"
+    assert told()[1] == "the journal lacks 4 lines or pictures: the disk was full"
     assert tracker.steps == [0, 1, 2]

@@ -34,6 +34,13 @@ def test_it_ends_with_the_time(timeout_s):
     assert not wait_for(threading.Event(), timeout_s)
 
 
+def test_a_time_that_is_no_number_is_none():
+    event = Listed(99)
+
+    assert not wait_for(event, float("nan"))
+    assert len(event.waits) == 1
+
+
 def test_no_piece_is_long(monkeypatch):
     """So that Ctrl-C is heard, whenever it comes."""
     event = Listed(5)

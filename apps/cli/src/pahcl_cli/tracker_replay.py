@@ -25,8 +25,8 @@ class ReplayReport:
     held: int | None
     """Rows that the tracker held already; None where the replay stopped."""
 
-    left: int
-    """Rows that are still to be sent."""
+    left: int | None
+    """Rows that are still to be sent; None where it stopped before it came to any."""
 
     files: int
     missing: tuple[str, ...]
@@ -41,6 +41,8 @@ class ReplayReport:
 
     def __str__(self) -> str:
         """One line."""
+        if self.left is None:
+            return f"{self.tracker}: {self.problem}; nothing was sent: the same command tries again"
         if self.problem is not None:
             return (
                 f"{self.tracker}: {self.problem}; {self.sent} rows sent, {self.left} left: "
@@ -64,14 +66,16 @@ def replay_to(name: str, run: Path, texts: Sequence[str]) -> ReplayReport:
     """
     tracker = load_one(name, texts)
     bar = progress_bar(f"to {name}")
-    sent = left = 0
+    sent = 0
+    left: int | None = None
 
     def counted(rows: Iterable[Any], total: int) -> Iterable[Any]:
         nonlocal sent, left
         left = total
         for row in bar(rows, total):
             yield row
-            sent, left = sent + 1, left - 1
+            sent += 1
+            left = total - sent
 
     try:
         done = replay(run, tracker, name=name, progress=counted)

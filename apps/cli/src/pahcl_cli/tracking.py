@@ -31,6 +31,10 @@ class TrackingConfig:
     finish_timeout_s: float = 60.0
     """How long to wait at the end for what is still to be delivered."""
 
+    def __post_init__(self) -> None:
+        if not self.finish_timeout_s >= 0:  # nor is NaN, which a run file may hold
+            raise ValueError(f"finish_timeout_s must be at least 0, got {self.finish_timeout_s}")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tracking:

@@ -4,7 +4,7 @@ One line of JSON for each event, appended by one system call before the call tha
 returns. What the operating system has taken does not go down with the process. What a death left of
 a last line is cut off when the run goes on. What a full disk left of one is followed by a line
 break, and readers pass over it; the lines that did not fit are kept in memory and written when
-there is room again.
+there is room again. Pictures, each a file of its own, are not kept.
 
 `journal.jsonl` begins with the run (`run`); then come rows (`step`, `values`), files (`save`,
 `kind`), resumptions (`resumed`) and the end (`finish`). Each line has its number `n`, ascending,
@@ -36,6 +36,7 @@ PICTURES = "journal.pictures"
 _MOST_PENDING = 50_000
 """Lines kept while the disk is full; the oldest go first beyond that."""
 
+_KEPT = "what is missing there is kept in memory and written when it can be"
 _RETRY_S = 0.5
 _MOST_LINES = 100
 """Sets of names that are remembered; a program that makes up names has no end of them."""
@@ -71,7 +72,7 @@ class Journal:
         self._pending: deque[bytes] = deque(maxlen=_MOST_PENDING)
         self._torn = False
         self._retry_at = 0.0
-        self._complained = False
+        self._complained: set[Path] = set()
         if not written:
             self._file = os.open(os.devnull, os.O_WRONLY)
             return
@@ -196,7 +197,7 @@ class Journal:
         try:
             return encode_values(values, self._pictures)
         except OSError as error:
-            self._complain(error)
+            self._complain(error, of=self._pictures, then="their rows are kept without them")
             rest = {name: value for name, value in values.items() if not isinstance(value, Image)}
             self.lost += len(values) - len(rest)
             return encode_values(rest, self._pictures)
@@ -251,14 +252,12 @@ class Journal:
         if self._pending:
             self._retry_at = now + _RETRY_S
 
-    def _complain(self, error: OSError) -> None:
-        if not self._complained:
-            self._complained = True
-            log.warning(
-                "%s cannot be written: %s; the run goes on, and what is missing there is kept "
-                "in memory and written when it can be",
-                self.path, error.strerror or error,
-            )  # fmt: skip
+    def _complain(self, error: OSError, *, of: Path | None = None, then: str = _KEPT) -> None:
+        path = of or self.path
+        if path not in self._complained:
+            self._complained.add(path)
+            reason = error.strerror or error
+            log.warning("%s cannot be written: %s; the run goes on, and %s", path, reason, then)
 
 
 def _line_of_floats(names: Iterable[str]) -> str:

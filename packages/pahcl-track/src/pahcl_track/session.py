@@ -226,7 +226,8 @@ class Session:
             self._journal.close()  # counts the lines that never fitted on the disk
             tell(self.accounts(), self._directory if self._journal.written else None)
             if self._journal.lost:
-                log.warning("the journal lacks %d lines: the disk was full", self._journal.lost)
+                lost = self._journal.lost
+                log.warning("the journal lacks %d lines or pictures: the disk was full", lost)
             if self.non_finite:
                 log.info("%d values were not finite", self.non_finite)
             _RUNNING.discard(self)

@@ -14,6 +14,6 @@ def wait_for(event: threading.Event, timeout_s: float) -> bool:
     """
     deadline = time.monotonic() + timeout_s
     while not event.wait(min(_PIECE_S, deadline - time.monotonic())):
-        if time.monotonic() >= deadline:
+        if not time.monotonic() < deadline:  # also where the time is no number
             return False
     return True
