@@ -128,7 +128,9 @@ def test_show_checks_the_figures(cli, outputs):
 
 
 def test_show_refuses_what_is_damaged_or_not_there(cli, outputs):
+    (outputs / "empty").mkdir()
     for name, message in (
+        ("empty", "empty: is no run: it has neither settings, nor metrics, nor a journal"),
         ("sub/broken", "final_metrics.json: is no JSON"),
         ("nowhere", "nowhere: there is no such run"),
     ):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pahcl_core.errors import DataError
+from pahcl_core.evaluation.cleaning import Wanted, planned_cleaning
 from pahcl_core.evaluation.runs import find_runs, list_runs, lower_is_better, read_run
 from support.made_up_runs import BEGUN_S, made_up_answers, write_run
 
@@ -143,6 +144,31 @@ def test_without_a_journal_the_settings_tell(run):
     assert "config.toml: is no TOML" in read_run(run).reason
 
 
+@pytest.mark.parametrize("moment", ["1e99", "NaN", "-1e18", "-1", "Infinity", '"noon"', "null"])
+def test_a_moment_that_is_none_is_told_by_the_settings(run, moment):
+    """Any moment that is told can be written as a date."""
+    lines = (run / "journal.jsonl").read_text().splitlines()
+    lines[0] = lines[0].replace(f'"t": {BEGUN_S}', f'"t": {moment}')
+    assert moment in lines[0]
+    (run / "journal.jsonl").write_text("\n".join(lines))
+    (run / "config.toml").touch()
+    os.utime(run / "config.toml", (50, 50))
+
+    assert read_run(run).begun_s == 50
+
+
+def test_a_line_that_is_nested_too_deep_is_none(run):
+    unfinished(run)
+    with (run / "journal.jsonl").open("a") as file:
+        file.write('{"finish": ' + "[" * 100_000)
+
+    assert read_run(run).state == "interrupted"
+
+    (run / "journal.jsonl").unlink()
+    (run / "config.toml").write_text("a = " + "[" * 100_000)
+    assert "config.toml: is no TOML of a run: it is nested too deep" in read_run(run).reason
+
+
 def test_settings_without_a_task_are_those_of_a_pretraining(run):
     (run / "journal.jsonl").unlink()
     (run / "config.toml").write_text("seed = 3\n")
@@ -157,6 +183,15 @@ def test_metrics_of_strange_kinds_are_none(run):
 
     assert read_run(run).metric("test_auroc") == (None, None, None)
     assert read_run(run).metric("test_f1") == (0.5, None, None)
+
+
+@pytest.mark.parametrize("ends", [[None, None], ["low", 0.9], [[], {}], [0.1], [10**400, 1]])
+def test_an_interval_of_strange_kinds_has_no_ends(run, ends):
+    figures = {"test_auroc": 0.5, "test_f1": 10**400, "intervals": {"test": {"auroc": ends}}}
+    (run / "final_metrics.json").write_text(json.dumps(figures))
+
+    assert read_run(run).metric("test_auroc")[:2] == (0.5, None)
+    assert read_run(run).metric("test_f1") == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +213,40 @@ def test_runs_are_found_below_a_folder_but_not_inside_one_another(run, tmp_path)
 
     assert [one.name for one in list_runs(tmp_path / "runs")] == ["one", "study/b"]
     assert [one.name for one in list_runs(run)] == ["one"]  # itself
+
+
+@pytest.fixture
+def locked(run, monkeypatch):
+    """A folder beside the run, of somebody else, who lets nobody in."""
+    folder = run.parent / "lost+found"
+    folder.mkdir()
+    scandir, access = os.scandir, os.access
+
+    def refused(path):
+        if path == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder and access(path, mode))
+    return folder
+
+
+def test_a_folder_that_cannot_be_read_is_named_among_the_others(run, locked):
+    found = {one.name: one for one in list_runs(run.parent)}
+
+    assert found.keys() == {"one", "lost+found"}
+    assert (found["one"].state, found["lost+found"].state) == ("complete", "damaged")
+    assert found["lost+found"].reason == f"{locked}: cannot be read: Permission denied"
+    with pytest.raises(DataError, match=r"^.*/lost\+found: cannot be read: Permission denied"):
+        list_runs(locked)
+
+
+def test_a_folder_that_cannot_be_read_is_not_removed(run, locked):
+    plan = planned_cleaning(run.parent, Wanted(), now_s=BEGUN_S)
+
+    assert plan.removals == ()
+    assert plan.kept["lost+found"] == "it cannot be read"
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):

@@ -155,6 +155,8 @@ def show(
     found = read_run(run)
     if found.state == "damaged":
         raise DataError(found.reason)
+    if not found.config and not found.metrics and found.begun_s is None:
+        raise DataError(f"{run}: is no run: it has neither settings, nor metrics, nor a journal")
     shown = {
         **list_as_dict(found, "auroc"),
         "metrics": dict(found.metrics),

@@ -161,6 +161,8 @@ def _missed(
             yield run.name, _AT_WORK
         elif run.name in best:
             yield run.name, best[run.name]
+        elif not os.access(run.directory, os.R_OK | os.X_OK):
+            yield run.name, "it cannot be read"
 
 
 def _together(root: Path, runs: Sequence[RunSummary]) -> dict[Path, list[RunSummary]]:

@@ -26,6 +26,7 @@ PRETRAIN = "pretrain"
 _LOWER_IS_BETTER = ("loss", "cost")
 
 _MOST_DEEP = 4  # folders below the one that is listed
+_NO_MOMENT_S = 253_402_300_800  # the year 10000
 _END = 16_384  # bytes; a last line that is longer is read with more
 
 
@@ -68,10 +69,16 @@ class RunSummary:
         intervals = self.metrics.get("intervals")
         by_split = intervals.get(split) if isinstance(intervals, Mapping) else None
         ends = by_split.get(metric) if isinstance(by_split, Mapping) else None
-        number = float(value) if isinstance(value, int | float) else None
-        if isinstance(ends, list) and len(ends) == 2:
-            return number, float(ends[0]), float(ends[1])
-        return number, None, None
+        low, high = ends if isinstance(ends, list) and len(ends) == 2 else (None, None)
+        return _number(value), _number(low), _number(high)
+
+
+def _number(value: object) -> float | None:
+    """None for what is none, or is beyond all floats."""
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
 
 
 def lower_is_better(metric: str) -> bool:
@@ -90,20 +97,31 @@ def section(metrics: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 def find_runs(root: Path) -> Iterator[Path]:
     """The directories of runs in a folder and below, in the order of their names.
 
-    Nothing inside a run is looked for, nor in what is hidden, nor behind links.
+    Nothing inside a run is looked for, nor in what is hidden, nor behind links. A folder below that
+    cannot be read may be one, too.
 
     Raises:
         DataError: If there is no such folder, or it cannot be read.
     """
+    yield from _find(root, 0)
+
+
+def _inside(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        yield from _find(root, 0)
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise DataError(f"{root}: cannot be read: {error.strerror}") from error
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def _find(folder: Path, depth: int) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        inside = sorted(entries, key=lambda entry: entry.name)
+    try:
+        inside = _inside(folder)
+    except DataError:
+        if depth == 0:
+            raise
+        yield folder  # which is told as of a run that is damaged
+        return
     names = {entry.name for entry in inside}
     if METRICS in names or JOURNAL in names or {CONFIG, LOG} <= names:
         yield folder
@@ -139,6 +157,7 @@ def read_run(directory: Path, *, root: Path | None = None) -> RunSummary:
 
 
 def _read(directory: Path, name: str) -> RunSummary:
+    _inside(directory)  # refuses one that cannot be read
     metrics = _json_object(directory / METRICS)
     first, last = _ends_of_journal(directory / JOURNAL)
     run = first.get("run")
@@ -152,8 +171,8 @@ def _read(directory: Path, name: str) -> RunSummary:
     seed, task = config.get("seed"), config.get("task", PRETRAIN if config else None)
     group = run.get("group", tracking.get("group"))
     tags = run.get("tags", tracking.get("tags", ()))
-    begun = first.get("t")
-    if not isinstance(begun, int | float):
+    begun = _number(first.get("t"))
+    if begun is None or not 0 <= begun < _NO_MOMENT_S:
         begun = _modified(directory / CONFIG)
     return RunSummary(
         directory=directory,
@@ -224,7 +243,7 @@ def _ends_of_journal(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 def _event(line: bytes) -> Mapping[str, Any]:
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -254,6 +273,8 @@ def _toml_table(path: Path) -> Mapping[str, Any]:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: is no TOML: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is no TOML of a run: it is nested too deep") from error
 
 
 def _modified(path: Path) -> float | None:
