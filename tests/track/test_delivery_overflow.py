@@ -7,6 +7,7 @@ import pytest
 
 from pahcl_track import Image, Session
 from pahcl_track import delivery as delivery_module
+from pahcl_track import share as share_module
 from support.tracked import LONG, counts, logged
 from support.trackers import Recorder, Waiting, until
 
@@ -37,7 +38,7 @@ def test_what_the_queue_let_go_comes_from_the_journal(run, completed, monkeypatc
 
 def test_what_the_queue_let_go_comes_while_the_run_goes_on(run, completed, monkeypatch):
     monkeypatch.setattr(delivery_module, "CAPACITY", 4)
-    monkeypatch.setattr(delivery_module, "SHARE", 1e9)
+    monkeypatch.setattr(share_module, "SHARE", 1e9)
     tracker = Waiting("log")
     session = Session({"mine": tracker})
     session.start(run)

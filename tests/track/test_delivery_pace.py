@@ -7,8 +7,9 @@ import pytest
 
 from pahcl_track import Session
 from pahcl_track import delivery as delivery_module
-from pahcl_track.delivery import Delivery
+from pahcl_track import share as share_module
 from pahcl_track.sent import Sent
+from pahcl_track.share import Share
 from support.tracked import LONG, counts, logged
 from support.trackers import Failing, Recorder, until
 
@@ -28,8 +29,8 @@ class TimeKeeper(Recorder):
 
 def test_a_tracker_that_used_up_its_share_waits_for_the_end(run, completed, monkeypatch):
     """After the first call its share of the time is spent for hours."""
-    monkeypatch.setattr(delivery_module, "SHARE", 1e-9)
-    monkeypatch.setattr(delivery_module, "_BURST_S", 0.0)
+    monkeypatch.setattr(share_module, "SHARE", 1e-9)
+    monkeypatch.setattr(share_module, "_BURST_S", 0.0)
     tracker = TimeKeeper()
     session = Session({"mine": tracker})
     session.start(run)
@@ -43,12 +44,12 @@ def test_a_tracker_that_used_up_its_share_waits_for_the_end(run, completed, monk
 
 def test_what_was_delivered_is_noted_before_the_wait(run, completed, monkeypatch):
     """A program that is killed while it waits, as it does most of the time, sends nothing twice."""
-    monkeypatch.setattr(delivery_module, "SHARE", 1e-9)
-    monkeypatch.setattr(delivery_module, "_BURST_S", 0.0)
+    monkeypatch.setattr(share_module, "SHARE", 1e-9)
+    monkeypatch.setattr(share_module, "_BURST_S", 0.0)
     session = Session({"mine": Recorder()})
     session.start(run)
     logged(session, range(5))
-    until(lambda: session._deliveries[0]._credit_s < 0)
+    until(lambda: session._deliveries[0]._share.spent)
     noted = Sent(run.directory / "journal.jsonl", "mine").rows
     accounts = counts(session)
     session.finish(completed)
@@ -58,7 +59,7 @@ def test_what_was_delivered_is_noted_before_the_wait(run, completed, monkeypatch
 
 
 def test_a_tracker_within_its_share_is_given_everything_meanwhile(run, completed, monkeypatch):
-    monkeypatch.setattr(delivery_module, "SHARE", 1e9)
+    monkeypatch.setattr(share_module, "SHARE", 1e9)
     tracker = TimeKeeper()
     session = Session({"mine": tracker})
     session.start(run)
@@ -98,18 +99,17 @@ def test_at_no_line_of_the_worker_is_a_row_counted_twice_or_not_at_all(run, comp
 
 def test_the_share_by_hand(monkeypatch):
     """0.2 s at once; then a second's work is paid for by 50 seconds, 1 of them already gone."""
-    monkeypatch.setattr(delivery_module, "SHARE", 0.02)
-    monkeypatch.setattr(delivery_module, "_BURST_S", 0.2)
+    monkeypatch.setattr(share_module, "SHARE", 0.02)
+    monkeypatch.setattr(share_module, "_BURST_S", 0.2)
     clock = [100.0]
-    monkeypatch.setattr(delivery_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    delivery = Delivery("mine", Recorder())
+    monkeypatch.setattr(share_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     waits = []
-    delivery._hurry.wait = waits.append
+    share = Share(SimpleNamespace(wait=waits.append))
 
     def take(seconds):
         clock[0] += seconds
-        delivery._took_s += seconds
-        delivery._account()
+        share.take(seconds)
+        share.settle()
 
     take(0.2)  # 0.2 + 0.02 * 0.2 - 0.2 = 0.004
     assert waits == []
@@ -117,8 +117,8 @@ def test_the_share_by_hand(monkeypatch):
     assert waits == [pytest.approx(48.8)]
     clock[0] += 1000.0
     take(0.0)  # not more than 0.2 is saved up
-    delivery._took_s = 0.21
-    delivery._account()
+    share.take(0.21)
+    share.settle()
 
     assert waits[1:] == [pytest.approx(0.5)]
 

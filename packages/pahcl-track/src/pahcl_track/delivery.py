@@ -5,8 +5,7 @@ hangs, fails or tries to end its thread is the worker's concern alone.
 
 - The queue is bounded. What it had to let go is read from the journal when its turn comes, so that
   everything arrives, and in order.
-- While the program runs, the worker takes a small share of the time, because on a busy machine
-  whatever a tracker computes is taken from the training. What piles up goes out at the end.
+- While the program runs, the worker takes a small share of the time (`share`).
 - A tracker that fails again and again is given pauses. What it did not take stays where it is.
 """
 
@@ -24,6 +23,7 @@ from pahcl_track.history import Reader, Sequel, read_history
 from pahcl_track.protocol import Run, Tracker
 from pahcl_track.reached import Counts, Reached
 from pahcl_track.redaction import redacted_text, without_secrets
+from pahcl_track.share import Share
 from pahcl_track.waiting import wait_for
 
 log = logging.getLogger(__name__)
@@ -32,15 +32,11 @@ log.addFilter(without_secrets)
 CAPACITY = 4096
 """Events that wait in memory; more wait in the journal."""
 
-SHARE = 0.02
-"""Of the time, for a tracker while the program runs."""
-
 PATIENCE = 20
 """Failures in a row after which a tracker gets a pause."""
 
 PAUSE_S = 15.0
 
-_BURST_S = 0.05  # what a tracker may take at once, whatever its share
 _POLL_S = 0.05
 
 
@@ -63,8 +59,7 @@ class Delivery:
         self._reached = Reached(next=1)
         self._last = 0  # of the last event put in
         self._others: list[int] = []  # of the events put in that are neither rows nor files
-        self._took_s = 0.0  # what the tracker took for the event at hand
-        self._credit_s, self._counted_at = _BURST_S, time.monotonic()
+        self._share = Share(self._hurry)
         self._in_a_row = 0
         self._told: set[str] = set()
         self._reader: Reader | None = None
@@ -193,7 +188,7 @@ class Delivery:
             self._reached = self._reached.after(event.number, due=due is not None, taken=taken)
             if note is not None and isinstance(due, Row) and taken is not None:
                 note.reached(rows, "logged", taken=taken)
-            self._account()  # when all is noted: it may wait for long, and be killed meanwhile
+            self._share.settle()  # when all is noted: it may wait for long, and be killed meanwhile
             if isinstance(event, Ended) and event.number >= self._first:  # of no stretch before
                 self._deliver(event)
                 return
@@ -210,7 +205,7 @@ class Delivery:
             self._reached = self._reached.after(0, due=True, taken=taken)
             if isinstance(due, Row) and taken is not None:
                 note.reached(number, "settled", taken=taken)
-            self._account()
+            self._share.settle()
 
     def _position(self) -> int | None:
         """Rows that the tracker was sent of a run that is resumed; None where nobody can tell."""
@@ -267,7 +262,7 @@ class Delivery:
             else:
                 self._in_a_row = 0
                 self._ended |= isinstance(event, Ended)
-            self._took_s += time.monotonic() - began
+            self._share.take(time.monotonic() - began)
             if self._in_a_row < PATIENCE or isinstance(event, Ended):
                 return self._in_a_row == 0
             self._hurry.wait(PAUSE_S)
@@ -280,15 +275,6 @@ class Delivery:
             self._tracker.save(event.path, kind=event.kind)
         else:
             self._tracker.finish(event.outcome)
-
-    def _account(self) -> None:
-        """Wait until the tracker's share of the time has made up for what it took."""
-        now = time.monotonic()
-        self._credit_s += SHARE * (now - self._counted_at) - self._took_s
-        self._credit_s, self._counted_at = min(self._credit_s, _BURST_S), now
-        self._took_s = 0.0
-        if self._credit_s < 0:
-            self._hurry.wait(-self._credit_s / SHARE)
 
     def _tell(self, what: str, error: BaseException) -> None:
         """Once for each kind of failure, with its traceback in the log."""
