@@ -34,6 +34,14 @@ def test_one_that_works(checked):
     assert tracker.calls == ["start", "log", "log", "finish"]
 
 
+def test_those_that_come_along_work(cli):
+    shown = cli("track", "check", "--json").stdout
+    found = {one["name"]: one for one in json.loads(shown)["trackers"]}
+
+    for name in ("console", "journal", "null"):
+        assert found[name]["problem"] is None
+
+
 @pytest.mark.parametrize(
     ("call", "problem"),
     [
