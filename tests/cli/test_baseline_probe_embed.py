@@ -54,7 +54,9 @@ def test_baseline_says_what_came_out(cli, people, outputs):
     final = json.loads((run / "final_metrics.json").read_text())
     assert f"{final['n']['test']} test patients" in result.output
     assert "SYNTHETIC data, log_mel and logistic" in result.output
-    assert f"{final['test_auroc']:.3f}" in result.output
+    low, high = final["intervals"]["test"]["auroc"]
+    shown = f"{final['test_auroc']:.3f} (95 % {low:.3f} to {high:.3f})"
+    assert f"  {'auroc':<20} {shown}\n" in result.output
     assert {"config.toml", "predictions.csv", "splits.json"} <= {p.name for p in run.iterdir()}
 
 

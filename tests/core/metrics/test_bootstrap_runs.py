@@ -6,7 +6,11 @@ from sklearn.metrics import roc_auc_score
 
 from oracles.resampling import quantile, resamples
 from pahcl_core.metrics.bootstrap import bootstrap
-from pahcl_core.metrics.bootstrap_runs import ScoredRun, bootstrap_over_runs
+from pahcl_core.metrics.bootstrap_runs import (
+    ScoredRun,
+    bootstrap_mean_over_runs,
+    bootstrap_over_runs,
+)
 from pahcl_core.metrics.challenge2022 import present_against_absent
 
 NAMES = ("Absent", "Present", "Unknown")
@@ -92,6 +96,41 @@ def test_refuses_no_run_and_too_few_persons(rng):
     run = scored(rng, ["a"], np.array([0, 1]))
     with pytest.raises(ValueError, match="1 persons for 2 units"):
         bootstrap_over_runs([run], class_names=NAMES, positive="Present")
+
+
+@pytest.mark.parametrize("num_runs", [1, 3])
+def test_the_interval_of_a_mean_is_that_of_a_loop(rng, num_runs):
+    """Persons with one to three units, drawn whole, the same for each run."""
+    persons = [f"p{number}" for number in (0, 0, 1, 2, 2, 2, 3, 4)]
+    losses = rng.exponential(size=(num_runs, 8))
+
+    found = bootstrap_mean_over_runs(
+        [(one, persons) for one in losses], confidence=0.8, num_resamples=300, seed=5
+    )
+
+    draws = resamples(persons, 300, np.random.default_rng(5))
+    drawn = [np.mean([one[units].mean() for one in losses]) for units in draws]
+    assert found.value == pytest.approx(losses.mean())
+    assert found.low == pytest.approx(quantile(drawn, 0.1), abs=1e-12)
+    assert found.high == pytest.approx(quantile(drawn, 0.9), abs=1e-12)
+
+
+def test_of_a_mean_resamples_without_anybody_of_a_run_are_left_out():
+    """One run of a and b, the other of c alone: of 27 draws 8 have no c, and 1 is all c."""
+    runs = [(np.array([1.0, 2.0]), ["a", "b"]), (np.array([4.0]), ["c"])]
+
+    found = bootstrap_mean_over_runs(runs, num_resamples=2000)
+
+    assert found.value == pytest.approx((1.5 + 4) / 2)
+    assert (found.low, found.high) == (2.5, 3.0)
+    assert found.num_left_out / 2000 == pytest.approx(9 / 27, abs=0.05)
+
+
+def test_the_mean_of_one_person_has_no_interval():
+    found = bootstrap_mean_over_runs([(np.array([1.0, 2.0]), ["a", "a"])], num_resamples=5)
+
+    assert (found.value, found.low) == (1.5, None)
+    assert found.undefined == "there is only one person, who cannot be resampled"
 
 
 def test_present_against_absent_leaves_unknown_out_and_splits_what_is_left():

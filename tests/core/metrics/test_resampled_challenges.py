@@ -1,10 +1,9 @@
-"""The other challenges' scores and means of numbers, on resamples: each resample by itself."""
+"""The other challenges' scores on resamples: each resample by itself."""
 
 import numpy as np
 import pytest
 
-from oracles.resampling import quantile, resamples
-from pahcl_core.metrics.bootstrap import bootstrap, bootstrap_mean
+from pahcl_core.metrics.bootstrap import bootstrap
 from pahcl_core.metrics.challenge2016 import macc
 from pahcl_core.metrics.pascal2011 import pascal_scores
 from pahcl_core.metrics.resampled import ResampledMetrics
@@ -60,23 +59,3 @@ def test_an_undefined_macc_has_a_reason():
     )["macc"]  # fmt: skip
 
     assert (found.value, found.undefined) == (None, "it is undefined for these units")
-
-
-def test_the_interval_of_a_mean_is_that_of_a_loop(rng):
-    """Persons with one to three units, drawn whole."""
-    persons = [f"p{number}" for number in (0, 0, 1, 2, 2, 2, 3, 4)]
-    losses = rng.exponential(size=8)
-
-    found = bootstrap_mean(losses, persons, confidence=0.8, num_resamples=300, seed=5)
-
-    drawn = [losses[units].mean() for units in resamples(persons, 300, np.random.default_rng(5))]
-    assert found.value == pytest.approx(losses.mean())
-    assert found.low == pytest.approx(quantile(drawn, 0.1), abs=1e-12)
-    assert found.high == pytest.approx(quantile(drawn, 0.9), abs=1e-12)
-
-
-def test_the_mean_of_one_person_has_no_interval():
-    found = bootstrap_mean(np.array([1.0, 2.0]), ["a", "a"], num_resamples=5)
-
-    assert (found.value, found.low) == (1.5, None)
-    assert found.undefined == "there is only one person, who cannot be resampled"

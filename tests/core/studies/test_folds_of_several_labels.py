@@ -127,6 +127,11 @@ def test_the_interval_of_a_label_is_over_the_persons_who_have_it(plan):
     assert low == pytest.approx(quantile(drawn, 0.025), abs=1e-12)
     assert high == pytest.approx(quantile(drawn, 0.975), abs=1e-12)
     assert metrics["intervals"]["left_out"]["test_auroc_late"] == 150 - len(drawn) > 0
+    losses = [-np.log(np.where(true, of_yes, 1 - of_yes)) for of_yes in rows]
+    drawn = [np.mean([one[u].mean() for one in losses]) for u in draws]
+    low, high = metrics["intervals"]["test"]["loss_late"]
+    assert low == pytest.approx(quantile(drawn, 0.025), abs=1e-12)
+    assert high == pytest.approx(quantile(drawn, 0.975), abs=1e-12)
     assert "auroc" not in metrics["intervals"]["test"]
 
 

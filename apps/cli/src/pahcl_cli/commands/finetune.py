@@ -37,7 +37,7 @@ def finetune(
     shots_per_class: options.ShotsPerClass = None,
     pooling: Annotated[
         str | None,
-        typer.Option("--pooling", help="Cycles to patients: attention, mean or vote."),
+        typer.Option("--pooling", help="Cycles to patients: statistics, attention, mean or vote."),
     ] = None,
     epochs: options.Epochs = None,
     lr: options.LearningRate = None,

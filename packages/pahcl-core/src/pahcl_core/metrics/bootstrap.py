@@ -125,38 +125,6 @@ def bootstrap(
     }
 
 
-def bootstrap_mean(
-    values: Float64[np.ndarray, "units"],
-    persons: Sequence[str],
-    *,
-    confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """The mean of a number per unit, such as its loss, with its interval over persons.
-
-    Args:
-        values: One for each unit, at least one.
-        persons: Whose each unit is.
-        confidence: Share of resamples inside, above 0 and below 1.
-        num_resamples: How many.
-        seed: Of the draws, which are those of `bootstrap`.
-
-    Raises:
-        ValueError: If there is not one person for each unit, or a number is out of range.
-    """
-    owner, num_persons = numbered(persons, len(values))
-    limits = interval_limits(confidence)
-    # A person's sum and number are all that a resample needs of them.
-    totals = np.bincount(owner, weights=values, minlength=num_persons)
-    sizes = np.bincount(owner, minlength=num_persons)
-    drawn = np.empty(num_resamples)
-    for those, multiplicity in multiplicities(num_persons, num_resamples, seed):
-        drawn[those] = (totals @ multiplicity) / (sizes @ multiplicity)
-    mean = float(values.mean())
-    return interval_of(mean, drawn, limits, without_one=None, num_persons=num_persons, reason="")
-
-
 def multiplicities(
     num_persons: int, num_resamples: int, seed: int
 ) -> Iterator[tuple[slice, Float64[np.ndarray, "persons resamples"]]]:

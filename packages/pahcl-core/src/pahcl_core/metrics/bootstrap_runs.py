@@ -104,6 +104,54 @@ def bootstrap_over_runs(
     }
 
 
+def bootstrap_mean_over_runs(
+    runs: Sequence[tuple[Float64[np.ndarray, "_"], Sequence[str]]],
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """The mean over runs of the mean of a number per unit, such as its loss, with its interval.
+
+    Args:
+        runs: At least one: a number for each unit, and whose each unit is. They may be tested on
+            different persons.
+        confidence: Share of resamples inside, above 0 and below 1.
+        num_resamples: How many.
+        seed: Of the draws, which are those of `bootstrap_over_runs`.
+
+    Raises:
+        ValueError: If there is not one person for each unit, or a number is out of range.
+    """
+    owners, num_persons = numbered_together([(persons, len(values)) for values, persons in runs])
+    limits = interval_limits(confidence)
+    # A person's sum and number are all that a resample needs of them.
+    sums = [
+        (
+            np.bincount(owner, weights=values, minlength=num_persons),
+            np.bincount(owner, minlength=num_persons),
+        )
+        for owner, (values, _) in zip(owners, runs, strict=True)
+    ]
+
+    def means(
+        multiplicity: Float64[np.ndarray, "persons resamples"],
+    ) -> dict[str, Float64[np.ndarray, "resamples"]]:
+        with np.errstate(invalid="ignore"):  # 0 / 0 where nobody of a run is in a resample
+            own = [(total @ multiplicity) / (size @ multiplicity) for total, size in sums]
+        return {"mean": np.mean(own, axis=0)}
+
+    drawn = over_resamples(means, num_persons=num_persons, num_resamples=num_resamples, seed=seed)
+    return interval_of(
+        float(np.mean([values.mean() for values, _ in runs])),
+        drawn["mean"],
+        limits,
+        without_one=None,
+        num_persons=num_persons,
+        reason="",
+    )
+
+
 def _means(
     metrics: Sequence[ResampledMetrics],
     owners: Sequence[Int64[np.ndarray, "_"]],

@@ -1,7 +1,7 @@
 """What an ablation of pretraining can vary, by name; `pahcl ablate --list` prints this."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import get_args
 
 from pahcl_core.errors import SettingError, closest
@@ -9,6 +9,9 @@ from pahcl_core.models.kinds import EncoderName
 from pahcl_core.studies.variants import Variant
 from pahcl_core.training.objective import ObjectiveConfig
 from pahcl_core.training.settings import PretrainConfig
+
+_OF_QUEUE = ("queue_size", "momentum")
+"""Settings that are read with `objective.negatives = "queue"` alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,18 +135,27 @@ def refuse_idle(configs: Sequence[tuple[Variant, PretrainConfig]]) -> None:
     """Refuse variants that differ from the first in nothing but settings without effect.
 
     Raises:
-        SettingError: Naming one, and the weights that are 0.
+        SettingError: Naming one, and what keeps its settings idle.
     """
     (_, base), *others = configs
     effective = replace(base, objective=_effective(base.objective))
     for variant, config in others:
         if replace(config, objective=_effective(config.objective)) == effective:
-            off = ", ".join(f"objective.{name}" for name in _off(config.objective))
-            raise SettingError(
-                f"{variant.name} would change nothing, with a weight of 0 for {off}; give the base "
-                "another, such as --set objective.cycle_weight=1 --set "
-                "objective.substructure_weight=0.5"
-            )
+            why = _why_idle(base.objective, config.objective)
+            raise SettingError(f"{variant.name} would change nothing, with {why}")
+
+
+def _why_idle(base: ObjectiveConfig, objective: ObjectiveConfig) -> str:
+    """What keeps the settings idle in which two objectives differ, and what to do about it."""
+    names = (field.name for field in fields(objective))
+    apart = {name for name in names if getattr(base, name) != getattr(objective, name)}
+    if objective.is_contrastive and apart.issubset(_OF_QUEUE):
+        return "the negatives of the batch; give the base a queue: --set objective.negatives=queue"
+    off = ", ".join(f"objective.{name}" for name in _off(objective))
+    return (
+        f"a weight of 0 for {off}; give the base another, such as --set objective.cycle_weight=1 "
+        "--set objective.substructure_weight=0.5"
+    )
 
 
 def _off(objective: ObjectiveConfig) -> Iterator[str]:
@@ -154,13 +166,15 @@ def _off(objective: ObjectiveConfig) -> Iterator[str]:
 
 
 def _effective(objective: ObjectiveConfig) -> ObjectiveConfig:
-    """The same, with the settings of losses that weigh nothing as they are by default."""
+    """The same, with settings that nothing reads, as of losses without weight, as by default."""
     default, idle = ObjectiveConfig(), list[str]()
     off = set(_off(objective))
     if "substructure_weight" in off:
         idle += ["substructures"]
     if {"cycle_weight", "substructure_weight"} <= off:
-        idle += ["temperature", "exclude_same_person", "negatives", "queue_size", "momentum"]
+        idle += ["temperature", "exclude_same_person", "negatives", *_OF_QUEUE]
+    if objective.negatives == "batch":
+        idle += _OF_QUEUE
     if "prediction_weight" in off:
         idle += ["hidden_share", "hidden_s"]
     return replace(objective, **{name: getattr(default, name) for name in idle})

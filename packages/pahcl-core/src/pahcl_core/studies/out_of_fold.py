@@ -30,7 +30,11 @@ from pahcl_core.evaluation.run_results import (
     units_of,
 )
 from pahcl_core.metrics.bootstrap import NUM_RESAMPLES, Interval
-from pahcl_core.metrics.bootstrap_runs import ScoredRun, bootstrap_over_runs
+from pahcl_core.metrics.bootstrap_runs import (
+    ScoredRun,
+    bootstrap_mean_over_runs,
+    bootstrap_over_runs,
+)
 from pahcl_core.metrics.classification import Scores
 from pahcl_core.studies.folds import FoldPlan
 from pahcl_core.studies.members import seconds_of
@@ -188,7 +192,12 @@ def _figures(
 
 def _drawn(by_seed: Sequence[Answers], task: Task, num_resamples: int) -> dict[str, Interval]:
     """Of a task of one label."""
-    return bootstrap_over_runs(
+    loss = bootstrap_mean_over_runs(
+        [(one.losses, one.persons) for one in by_seed],
+        confidence=_CONFIDENCE,
+        num_resamples=num_resamples,
+    )
+    return {"loss": loss} | bootstrap_over_runs(
         [
             ScoredRun(
                 labels=one.labels,

@@ -217,7 +217,9 @@ def _pruner(plan: SweepPlan) -> optuna.pruners.BasePruner:
     if not plan.config.prune:
         return optuna.pruners.NopPruner()
     after = plan.config.prune_after
-    return optuna.pruners.MedianPruner(n_startup_trials=after, n_warmup_steps=after)
+    return optuna.pruners.MedianPruner(
+        n_startup_trials=after, n_warmup_steps=after, n_min_trials=after
+    )
 
 
 def _sampler(plan: SweepPlan, slot: int) -> optuna.samplers.BaseSampler:

@@ -19,7 +19,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from pahcl_core.data.tasks import Task
-from pahcl_core.metrics.bootstrap import NUM_RESAMPLES, Interval, bootstrap, bootstrap_mean
+from pahcl_core.metrics.bootstrap import NUM_RESAMPLES, Interval, bootstrap
+from pahcl_core.metrics.bootstrap_runs import bootstrap_mean_over_runs
 from pahcl_core.metrics.calibration import brier, fit_temperature, reliability
 from pahcl_core.metrics.classification import by_class, confusion_matrix
 from pahcl_core.metrics.subgroups import subgroups
@@ -98,8 +99,8 @@ def _bootstrapped(answers: Answers, task: Task, num_resamples: int) -> dict[str,
         confidence=_CONFIDENCE,
         num_resamples=num_resamples,
     )
-    found["loss"] = bootstrap_mean(
-        answers.losses, answers.persons, confidence=_CONFIDENCE, num_resamples=num_resamples
+    found["loss"] = bootstrap_mean_over_runs(
+        [(answers.losses, answers.persons)], confidence=_CONFIDENCE, num_resamples=num_resamples
     )
     scores = score_answers(answers, task)
     # The reason of a score is better than that of its resamples.
