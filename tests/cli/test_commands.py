@@ -1,6 +1,7 @@
 """The commands beside training."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -143,3 +144,24 @@ def test_the_module_runs_as_the_command_does(tmp_path):
     )
 
     assert module.stdout == command.stdout
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names there are UTF-8")
+@pytest.mark.parametrize(
+    ("encoding", "name", "shown"),
+    [("cp1252", "a→b".encode(), rb"a\u2192b"), ("utf-8:strict", b"r\xe9", rb"r\udce9")],
+)
+def test_what_a_terminal_cannot_show_is_told_by_its_code(tmp_path, encoding, name, shown):
+    """As a pipe on Windows, and names of files that were made with another encoding."""
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    (folder / "final_metrics.json").write_text('{"test_auroc": 0.5}')
+
+    for command in (["list", "."], ["show", folder], ["clean", ".", "--older-than", "0h"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "pahcl_cli", "runs", *command],
+            cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True,
+            check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert shown in done.stdout

@@ -1,6 +1,7 @@
 """`pahcl doctor`: what it finds, what it says to do, what it never says, and that it ends."""
 
 import json
+import os
 import threading
 import tomllib
 from collections import namedtuple
@@ -147,6 +148,37 @@ def test_a_folder_that_is_not_to_be_written_to(monkeypatch, tmp_path):
     assert (found.state, found.said) == ("broken", f"{tmp_path}: cannot be written to")
 
 
+@pytest.mark.parametrize("below", ["", "runs", "runs/of/mine"])
+def test_a_file_where_a_folder_is_to_be(tmp_path, below):
+    (tmp_path / "notes").write_text("")
+
+    (found,) = doctor_checks.disk({"runs": tmp_path / "notes" / below})
+
+    assert (found.state, found.said) == ("broken", f"{tmp_path}/notes: is no folder")
+    assert found.remedy == "give another folder: --output-dir"
+
+
+def test_a_folder_that_nobody_may_look_into(monkeypatch, tmp_path):
+    """What is below it may be there or not; nothing can be written there in any case."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    for call in ("stat", "lstat"):
+        there = getattr(os, call)
+
+        def refused(path, *, there=there, **options):
+            if str(path).startswith(f"{closed}/"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return there(path, **options)
+
+        monkeypatch.setattr(os, call, refused)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != closed and access(path, mode))
+
+    (found,) = doctor_checks.disk({"runs": closed / "runs"})
+
+    assert (found.state, found.said) == ("broken", f"{closed}: cannot be written to")
+
+
 def test_more_threads_than_cores():
     assert doctor_checks._threads(1).state == "ok"
     found = doctor_checks._threads(10_000)
@@ -163,6 +195,42 @@ def test_a_torch_that_cannot_be_imported(monkeypatch):
 
     assert found.state == "broken"
     assert "torch" in found.said
+
+
+def test_a_mode_that_w_and_b_does_not_know(monkeypatch):
+    """In its own words it is told once, in four lines, and then taken for online."""
+    pytest.importorskip("wandb", reason="needs the wandb client")
+    monkeypatch.setenv("WANDB_MODE", "ofline")
+
+    for _ in range(2):
+        (found,) = doctor_wandb.wandb_findings()
+        assert (found.name, found.state) == ("wandb mode", "broken")
+        assert found.said == "WANDB_MODE=ofline: W&B knows no such mode"
+        assert "offline" in found.remedy
+
+
+def test_settings_that_w_and_b_refuses(monkeypatch):
+    pytest.importorskip("wandb", reason="needs the wandb client")
+    import wandb
+
+    def refused():
+        raise ValueError("1 validation error\nbase_url\n  no address")
+
+    monkeypatch.setattr(wandb, "setup", refused)
+
+    (found,) = doctor_wandb.wandb_findings()
+
+    assert found.state == "broken"
+    assert found.said == "its settings make no sense: 1 validation error base_url no address"
+    assert "WANDB_*" in found.remedy
+
+
+@pytest.mark.parametrize("mode", doctor_wandb._MODES)
+def test_all_modes_that_w_and_b_knows_are_known(mode):
+    pytest.importorskip("wandb", reason="needs the wandb client")
+    import wandb
+
+    assert wandb.Settings(mode=mode).mode
 
 
 def test_not_logged_in(wandb_at):

@@ -160,27 +160,36 @@ def trackers() -> list[Finding]:
 
 def disk(folders: Mapping[str, Path]) -> list[Finding]:
     """Whether there is room, and leave to write."""
-    found = []
-    for name, folder in folders.items():
-        there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-        free = shutil.disk_usage(there).free
-        said, remedy = f"{folder}: {free / 2**30:.1f} GiB free", ""
-        state: State = "ok"
-        if not os.access(there, os.W_OK):
-            state, said = "broken", f"{there}: cannot be written to"
-            remedy = "give another folder: --output-dir" if name == "runs" else "set TMPDIR"
-        elif free < _LITTLE:
+    return [_disk(name, folder) for name, folder in folders.items()]
+
+
+def _disk(name: str, folder: Path) -> Finding:
+    state: State = "ok"
+    said, remedy = _no_place(folder), ""
+    if said:
+        state = "broken"
+        remedy = "give another folder: --output-dir" if name == "runs" else "set TMPDIR"
+    else:
+        free = shutil.disk_usage(_nearest(folder)).free
+        said = f"{folder}: {free / 2**30:.1f} GiB free"
+        if free < _LITTLE:
             state = "broken" if free < _TOO_LITTLE else "warning"
             remedy = "pahcl runs clean shows what may go" if name == "runs" else "set TMPDIR"
-        found.append(
-            Finding(
-                name=f"disk, {name}",
-                state=state,
-                said=said,
-                remedy=remedy,
-            )
-        )
-    return found
+    return Finding(name=f"disk, {name}", state=state, said=said, remedy=remedy)
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the lowest above it that is there and can be seen."""
+    whole = folder.absolute()
+    return next(one for one in (whole, *whole.parents) if os.path.lexists(one))
+
+
+def _no_place(folder: Path) -> str:
+    """Why nothing can be written there; empty where something can."""
+    there = _nearest(folder)
+    if not there.is_dir():
+        return f"{there}: is no folder"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there}: cannot be written to"
 
 
 def collection(name: str, root: Path) -> Sequence[Finding]:

@@ -11,15 +11,26 @@ from urllib.parse import urlsplit
 from pahcl_cli.doctor import Finding
 
 _ANSWERS_WITHIN_S = 5.0
+_MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
 
 
 def wandb_findings() -> list[Finding]:
     """Nothing where wandb is not installed: it is named among the extras."""
     if find_spec("wandb") is None:
         return []
+    given = os.environ.get("WANDB_MODE")
+    if given and given not in _MODES:  # wandb would not say so a second time
+        said = f"WANDB_MODE={given}: W&B knows no such mode"
+        remedy = "set it to online, offline or disabled, or to nothing"
+        return [Finding(name="wandb mode", state="broken", said=said, remedy=remedy)]
     import wandb
 
-    settings = wandb.setup().settings
+    try:
+        settings = wandb.setup().settings
+    except ValueError as error:
+        said = f"its settings make no sense: {' '.join(str(error).split())}"
+        remedy = "correct the WANDB_* variables, or wandb's own file of settings"
+        return [Finding(name="wandb mode", state="broken", said=said, remedy=remedy)]
     mode = settings.mode
     if mode != "online":
         said = f"mode {mode}" + (": runs are kept on disk" if mode == "offline" else "")

@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command runs: `pahcl --help` answers at once.
 """
 
+import io
 import os
 import signal
 import sys
@@ -130,4 +131,6 @@ def main() -> None:
     # the same cores, spinning made a training step many times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _interrupt)  # ends a run as Ctrl-C does: in good order
+    if isinstance(sys.stdout, io.TextIOWrapper):  # of some encoding, which may lack a character
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(app())
