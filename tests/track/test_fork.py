@@ -105,11 +105,11 @@ def test_a_child_may_begin_a_run_of_its_own(program, tmp_path):
 
 
 @posix
-def test_a_child_does_not_keep_the_journal_of_a_dead_parent(program, tmp_path):
+def test_a_child_keeps_neither_the_journal_nor_a_tracker_of_a_dead_parent(program, tmp_path):
     """So that the run can be resumed while a worker process still hangs about."""
     program(
         """
-        session = Session({})
+        session = Session({"mine": Lines()})
         session.start(RUN)
         read, write = os.pipe()
         if os.fork() == 0:
@@ -123,7 +123,13 @@ def test_a_child_does_not_keep_the_journal_of_a_dead_parent(program, tmp_path):
         """,
         code=-signal.SIGKILL,
     )
-    done = program("with Session({}, strict=True).running(RUN): print('mine')")
+    done = program(
+        """
+        run = Run(name="quiet", directory=DIRECTORY, resumed_from_step=0)
+        with Session({"mine": Lines()}, strict=True, start_timeout_s=10).running(run):
+            print("mine")
+        """
+    )
 
     assert done.stdout == "mine\n"
 
