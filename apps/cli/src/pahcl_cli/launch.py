@@ -209,10 +209,8 @@ def headlines(metrics: Mapping[str, Any]) -> list[str]:
 
 def _chance(metrics: Mapping[str, Any], name: str) -> str:
     """The interval, and the spread over seeds where there are several."""
-    if "seeds" not in metrics:
-        return ""
     ends = metrics.get("intervals", {}).get("test", {}).get(name)
-    spread = metrics["spread_over_seeds"].get(f"test_{name}")
+    spread = metrics.get("spread_over_seeds", {}).get(f"test_{name}")
     told = [] if ends is None else [f"95 % {ends[0]:.3f} to {ends[1]:.3f}"]
     told += [] if spread is None else [f"± {spread:.3f} over seeds"]
     return f" ({', '.join(told)})" if told else ""
