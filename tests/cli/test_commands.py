@@ -4,9 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
+import typer
 
+from pahcl_cli.main import app
+from pahcl_core.training.machine import Precision
+from pahcl_core.training.settings import Device, Pooling
 from support.cli_process import PAHCL, start
 from support.forked import run
 
@@ -23,6 +28,17 @@ def test_version_is_that_of_the_distribution(cli):
     from importlib.metadata import version
 
     assert cli("--version").stdout.split() == ["pahcl", version("pahcl")]
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [("--pooling", Pooling), ("--device", Device), ("--precision", Precision)],
+)
+def test_help_names_every_choice(option, known):
+    finetune = typer.main.get_command(app).commands["finetune"]
+    (told,) = [one.help for one in finetune.params if option in one.opts]
+
+    assert [choice for choice in get_args(known) if choice not in told] == []
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,9 @@ CYCLE = contrastive(substructure_weight=0)
         (PREDICTION, "exclude_same_person=false", "objective.cycle_weight"),
         (CYCLE, "substructures=4", "objective.substructure_weight, objective.prediction_weight"),
         (contrastive(), "hidden_share=0.5", "for objective.prediction_weight; give"),
+        (contrastive(), "momentum=0.9", "the negatives of the batch; .*--set objective.negatives="),
+        (CYCLE, "queue_size=64", "the negatives of the batch; .*--set objective.negatives=queue$"),
+        (PREDICTION, "momentum=0.9", "objective.cycle_weight, objective.substructure_weight"),
     ],
 )
 def test_a_variant_without_effect_is_refused(base_config, objective, setting, off):
@@ -114,6 +117,9 @@ def test_a_variant_without_effect_is_refused(base_config, objective, setting, of
         (CYCLE, "temperature=0.2"),
         (contrastive(), "substructures=4"),
         (PREDICTION, "cycle_weight=1"),
+        (contrastive(), "negatives=queue"),
+        (contrastive(negatives="queue"), "momentum=0.9"),
+        (contrastive(negatives="queue"), "queue_size=64"),
     ],
 )
 def test_one_with_an_effect_is_not(base_config, objective, setting):

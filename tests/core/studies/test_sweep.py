@@ -230,6 +230,23 @@ def test_a_trial_below_the_median_is_ended(make, pretend):
     assert [row.name for row in result.rows] == ["trial_003", "trial_001", "trial_000", "trial_002"]
 
 
+def test_an_epoch_that_fewer_trials_came_to_ends_nothing(make, pretend):
+    """The second stops after two epochs, as `patience` has it; the first alone is no median."""
+    courses = iter([[0.95] * 4, [0.5] * 2, [0.8] * 4])
+
+    def said(config, watch):
+        course = next(courses)
+        for epoch, value in enumerate(course, start=1):
+            watch(epoch, {"val/auroc": value})
+        return max(course)
+
+    pretend(said)
+
+    result = carry_out(make(trials=3, prune=True, prune_after=2))
+
+    assert {row.name: row.state for row in result.rows}["trial_002"] == "complete"
+
+
 def test_without_pruning_all_go_on(make, pretend):
     values = iter([0.8, 0.9, 0.1])
 
