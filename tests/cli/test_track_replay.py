@@ -44,6 +44,7 @@ def test_json_of_a_replay(cli, recorded, tracker):
         "files": 1,
         "missing": [str(recorded / "gone.txt")],
         "problem": None,
+        "inherited": [],
     }
     assert result.stderr == ""
 
@@ -117,3 +118,58 @@ def test_a_run_that_is_still_going_on_is_refused(cli, tmp_path, tracker):
     )
     assert allowed.exit_code == 0
     assert tracker.steps == [1]
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """A run whose trackers had options, and what `--tracker mine` is given at its replay."""
+    seen = []
+    config = {
+        "tracking": {
+            "trackers": ["mine", "console"],
+            "options": ["mine.team=us", "mine.mode=off", "mine.api_key=x1", "console.every_s=5"],
+        }
+    }
+    with Session({}).running(Run(name="r", directory=tmp_path / "r", config=config)) as session:
+        session.log({"a": 1.0}, step=1)
+
+    def load(name, options):
+        seen.append(options)
+        return Recorder()
+
+    monkeypatch.setattr(tracker_replay, "load_one", load)
+    return seen
+
+
+@pytest.mark.parametrize("path", ["r", "r/journal.jsonl"])
+def test_a_tracker_is_given_the_options_that_the_run_gave_it(cli, given, tmp_path, path):
+    """Or it would be sent to another team's project; those of the command line come first."""
+    result = cli(
+        "track", "replay", tmp_path / path, "--tracker", "mine",
+        "--tracker-option", "mine.api_key=x2", "--tracker-option", "mine.mode=on",
+    )  # fmt: skip
+
+    assert given == [["mine.team=us", "mine.mode=on", "mine.api_key=x2"]]
+    assert (
+        result.stdout == "mine: 1 rows sent, 0 held already, 0 files; mine.team=us as in the run\n"
+    )
+
+
+def test_a_secret_that_the_run_gave_it_is_asked_for(cli, given, tmp_path):
+    result = cli("track", "replay", tmp_path / "r", "--tracker", "mine")
+
+    assert result.exit_code == 2
+    assert "give it again, as --tracker-option mine.api_key=VALUE" in result.stderr
+    assert given == []
+
+
+@pytest.mark.parametrize("tracking", [None, 5, {"options": 5}, {"options": [5, ["mine.a=1"]]}])
+def test_a_configuration_of_another_program_gives_no_options(cli, tmp_path, monkeypatch, tracking):
+    config = {"tracking": tracking}
+    with Session({}).running(Run(name="r", directory=tmp_path / "r", config=config)):
+        pass
+    monkeypatch.setattr(tracker_replay, "load_one", lambda name, options: Recorder())
+
+    result = cli("track", "replay", tmp_path / "r", "--tracker", "mine")
+
+    assert result.stdout == "mine: 0 rows sent, 0 held already, 0 files\n"

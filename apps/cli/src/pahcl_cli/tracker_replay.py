@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pahcl_cli.progress import progress_bar
-from pahcl_cli.tracking import load_one
+from pahcl_cli.tracking import last_of_each, load_one, options_of
+from pahcl_core.evaluation.runs import read_run
 from pahcl_track import TrackerError
 from pahcl_track.errors import describe
 from pahcl_track.redaction import redacted_text
@@ -35,6 +36,9 @@ class ReplayReport:
     problem: str | None
     """Why it stopped; None if it came to the end."""
 
+    inherited: tuple[str, ...]
+    """Options that it was given because the run had given them, as on the command line."""
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
@@ -50,7 +54,11 @@ class ReplayReport:
             )
         return (
             f"{self.tracker}: {self.sent} rows sent, {self.held} held already, {self.files} files"
+            f"{self._as_the_run()}"
         )
+
+    def _as_the_run(self) -> str:
+        return f"; {', '.join(self.inherited)} as in the run" if self.inherited else ""
 
 
 def replay_to(name: str, run: Path, texts: Sequence[str]) -> ReplayReport:
@@ -59,12 +67,17 @@ def replay_to(name: str, run: Path, texts: Sequence[str]) -> ReplayReport:
     Args:
         name: Of the tracker.
         run: The run's directory, or its journal.
-        texts: Options as on the command line, `<tracker>.<option>=<value>`.
+        texts: Options as on the command line, `<tracker>.<option>=<value>`; others are those that
+            the run gave it.
 
     Raises:
         TrackerError: If the run cannot be read or is still going on, or the tracker cannot be used.
+        SettingError: If an option is needed again that was kept secret.
     """
-    tracker = load_one(name, texts)
+    begun_with = options_of(name, read_run(run if run.is_dir() else run.parent).config)
+    options = last_of_each([*begun_with, *texts])
+    inherited = tuple(one for one in options if one not in texts)
+    tracker = load_one(name, options)
     bar = progress_bar(f"to {name}")
     sent = 0
     left: int | None = None
@@ -85,9 +98,9 @@ def replay_to(name: str, run: Path, texts: Sequence[str]) -> ReplayReport:
         problem = redacted_text(describe(error))
         return ReplayReport(
             run=str(run), tracker=name, sent=sent, held=None, left=left, files=0, missing=(),
-            problem=problem,
+            problem=problem, inherited=inherited,
         )  # fmt: skip
     return ReplayReport(
         run=str(run), tracker=name, sent=done.sent, held=done.held, left=0, files=done.files,
-        missing=tuple(map(str, done.missing)), problem=None,
+        missing=tuple(map(str, done.missing)), problem=None, inherited=inherited,
     )  # fmt: skip

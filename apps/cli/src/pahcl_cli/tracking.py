@@ -83,7 +83,7 @@ class Tracking:
                 raise SettingError("--entity is an option of W&B; add --tracker wandb")
             options.append(f"wandb.entity={self.entity}")
         if options or file.options:
-            after["options"] = _last_of_each(options)
+            after["options"] = last_of_each(options)
         given = {
             "project": self.project,
             "group": self.group,
@@ -95,7 +95,12 @@ class Tracking:
         return after
 
 
-def _last_of_each(options: Sequence[str]) -> list[str]:
+def last_of_each(options: Sequence[str]) -> list[str]:
+    """Options of trackers, without those that a later one takes the place of.
+
+    Raises:
+        SettingError: If one is left that was kept secret.
+    """
     by_name = {one.partition("=")[0].strip(): one for one in options}
     for name, option in by_name.items():
         if HIDDEN in option:
@@ -104,6 +109,19 @@ def _last_of_each(options: Sequence[str]) -> list[str]:
                 f"again, as --tracker-option {name}=VALUE"
             )
     return list(by_name.values())
+
+
+def options_of(name: str, config: Mapping[str, Any]) -> list[str]:
+    """What a run gave one of its trackers, as its configuration has it; any program may write it.
+
+    Args:
+        name: Of the tracker.
+        config: Of the run.
+    """
+    section = config.get("tracking")
+    options = section.get("options") if isinstance(section, Mapping) else None
+    found = options if isinstance(options, list) else []
+    return [one for one in found if isinstance(one, str) and one.partition(".")[0].strip() == name]
 
 
 def build_tracker(config: TrackingConfig) -> Session:
