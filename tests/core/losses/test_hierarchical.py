@@ -8,6 +8,7 @@ import torch
 
 from oracles.info_nce import info_nce_by_definition, slope, substructure_info_nce_by_definition
 from pahcl_core.losses.hierarchical import hierarchical_loss, substructure_info_nce
+from support.host_waits import HostWaits
 
 PERSONS = [None, [0, 1, 2, 3, 4], [0, 0, 1, 1, 2], [5, 5, 5, 5, 5]]
 ALL = torch.ones(5, 4, dtype=torch.bool)
@@ -220,3 +221,17 @@ def test_an_empty_batch_is_refused():
             cycle_weight=1.0,
             substructure_weight=1.0,
         )
+
+
+@pytest.mark.parametrize("person", PERSONS[:3])
+def test_a_gpu_is_waited_for_once(person):
+    """For the number of valid substructures."""
+    (a, b), (cycle_a, cycle_b) = parts(), parts(num=1).squeeze(2)
+
+    with HostWaits() as waits:
+        hierarchical_loss(
+            cycle_a, cycle_b, a, b, valid=SOME, person=persons(person), temperature=0.1,
+            cycle_weight=1.0, substructure_weight=0.5,
+        )  # fmt: skip
+
+    assert waits.names == ["aten.nonzero.default"]

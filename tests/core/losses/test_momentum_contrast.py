@@ -14,6 +14,7 @@ from pahcl_core.losses.momentum_contrast import (
     contrast_with_keys,
     momentum_contrast_loss,
 )
+from support.host_waits import HostWaits
 
 PERSONS = [None, [0, 1, 2, 3, 4], [0, 0, 1, 1, 2], [5, 5, 5, 5, 5]]
 ALL = torch.ones(5, 4, dtype=torch.bool)
@@ -239,3 +240,15 @@ def test_an_empty_batch_is_refused():
             (nothing, nothing), (nothing, nothing), queued(7), valid=ALL[:0], person=None,
             temperature=0.5, cycle_weight=1.0, substructure_weight=1.0,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("person", PERSONS[:3])
+def test_a_gpu_is_waited_for_once(person):
+    """For the number of valid substructures."""
+    with HostWaits() as waits:
+        momentum_contrast_loss(
+            views(), views(seed=4), queued(4), valid=SOME, person=persons(person),
+            temperature=0.1, cycle_weight=1.0, substructure_weight=0.5,
+        )  # fmt: skip
+
+    assert waits.names == ["aten.nonzero.default"]

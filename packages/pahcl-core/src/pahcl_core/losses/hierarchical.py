@@ -25,6 +25,13 @@ class HierarchicalLoss(NamedTuple):
     substructure: Float[Tensor, ""]
 
 
+class Rows(NamedTuple):
+    """Substructures of a batch, each a row; indexes what has cycles and their parts."""
+
+    cycle: Int64[Tensor, "rows"]
+    part: Int64[Tensor, "rows"]
+
+
 def hierarchical_loss(
     cycle_a: Float[Tensor, "batch dim"],
     cycle_b: Float[Tensor, "batch dim"],
@@ -45,12 +52,10 @@ def hierarchical_loss(
         ValueError: If `temperature` is not positive or the batch is empty.
     """
     cycle = info_nce(cycle_a, cycle_b, temperature=temperature, person=person)
-    if valid.any():
-        substructure = substructure_info_nce(
-            parts_a, parts_b, valid=valid, person=person, temperature=temperature
-        )
-    else:
-        substructure = torch.zeros_like(cycle)
+    substructure = torch.zeros_like(cycle)
+    rows = rows_of(valid)
+    if len(rows.cycle):
+        substructure = _between_rows(parts_a, parts_b, rows, person, temperature)
     total = cycle_weight * cycle + substructure_weight * substructure
     return HierarchicalLoss(total, cycle, substructure)
 
@@ -77,23 +82,40 @@ def substructure_info_nce(
     Raises:
         ValueError: If `temperature` is not positive or nothing is valid.
     """
-    if not valid.any():
+    rows = rows_of(valid)
+    if len(rows.cycle) == 0:
         raise ValueError("substructure InfoNCE needs at least one valid substructure")
-    cycle, part = valid.nonzero(as_tuple=True)  # (R,) each: the row's cycle and substructure
-    barred = None if person is None else same_part_of_person(cycle, part, person)
-    return contrast(parts_a[valid], parts_b[valid], temperature=temperature, barred=barred)
+    return _between_rows(parts_a, parts_b, rows, person, temperature)
 
 
-def same_part_of_person(
-    cycle: Int64[Tensor, "rows"], part: Int64[Tensor, "rows"], person: Int64[Tensor, "batch"]
-) -> Bool[Tensor, "rows rows"]:
+def _between_rows(
+    parts_a: Float[Tensor, "batch parts dim"],
+    parts_b: Float[Tensor, "batch parts dim"],
+    rows: Rows,
+    person: Int64[Tensor, "batch"] | None,
+    temperature: float,
+) -> Float[Tensor, ""]:
+    barred = None if person is None else same_part_of_person(rows, person)
+    return contrast(parts_a[rows], parts_b[rows], temperature=temperature, barred=barred)
+
+
+def rows_of(valid: Bool[Tensor, "batch parts"]) -> Rows:
+    """Those substructures that are valid, cycle by cycle.
+
+    A GPU is waited for here, to know how many there are; whoever indexes with the rows and asks for
+    their number, and not with `valid`, waits no more than this once.
+    """
+    return Rows(*valid.nonzero(as_tuple=True))
+
+
+def same_part_of_person(rows: Rows, person: Int64[Tensor, "batch"]) -> Bool[Tensor, "rows rows"]:
     """Where two rows are the same substructure in two cycles of one person.
 
     Args:
-        cycle: Of which cycle each row is a substructure.
-        part: Which substructure it is.
+        rows: Substructures.
         person: Who each cycle is of.
     """
+    cycle, part = rows
     owner = person[cycle]
     alike = (owner[:, None] == owner[None, :]) & (part[:, None] == part[None, :])
     return alike & (cycle[:, None] != cycle[None, :])

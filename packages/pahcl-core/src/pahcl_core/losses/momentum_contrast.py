@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from pahcl_core.losses.hierarchical import HierarchicalLoss, same_part_of_person
+from pahcl_core.losses.hierarchical import HierarchicalLoss, Rows, rows_of, same_part_of_person
 from pahcl_core.losses.info_nce import same_person
 
 
@@ -86,12 +86,13 @@ def momentum_contrast_loss(
         temperature=temperature,
     )
     substructure = torch.zeros_like(cycle)
-    if valid.any():
+    rows = rows_of(valid)
+    if len(rows.cycle):
         substructure = _symmetric(
-            (queries[0].parts[valid], queries[1].parts[valid]),
-            (keys[0].parts[valid], keys[1].parts[valid]),
+            (queries[0].parts[rows], queries[1].parts[rows]),
+            (keys[0].parts[rows], keys[1].parts[rows]),
             queue.parts.flatten(0, 1),
-            barred=_barred_parts(person, valid, queue),
+            barred=_barred_parts(person, rows, queue),
             temperature=temperature,
         )
     total = cycle_weight * cycle + substructure_weight * substructure
@@ -154,9 +155,9 @@ def _barred_cycles(
 
 
 def _barred_parts(
-    person: Int64[Tensor, "batch"] | None, valid: Bool[Tensor, "batch parts"], queue: Queued
+    person: Int64[Tensor, "batch"] | None, rows: Rows, queue: Queued
 ) -> Bool[Tensor, "rows candidates"]:
-    cycle, part = valid.nonzero(as_tuple=True)  # (R,) each: the row's cycle and substructure
+    cycle, part = rows
     absent = ~queue.valid.flatten().expand(len(cycle), -1)
     if person is None:
         return torch.cat([absent.new_zeros(len(cycle), len(cycle)), absent], dim=1)
@@ -164,4 +165,4 @@ def _barred_parts(
     owner = queue.person.repeat_interleave(num_parts)
     kind = torch.arange(num_parts, device=part.device).repeat(num_queued)
     alike = (person[cycle][:, None] == owner) & (part[:, None] == kind)
-    return torch.cat([same_part_of_person(cycle, part, person), absent | alike], dim=1)
+    return torch.cat([same_part_of_person(rows, person), absent | alike], dim=1)
