@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command runs: `pahcl --help` answers at once.
 """
 
+import contextlib
 import io
 import os
 import signal
@@ -132,5 +133,6 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _interrupt)  # ends a run as Ctrl-C does: in good order
     if isinstance(sys.stdout, io.TextIOWrapper):  # of some encoding, which may lack a character
-        sys.stdout.reconfigure(errors="backslashreplace")
+        with contextlib.suppress(OSError):  # it may have become a pipe since it was opened
+            sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(app())
