@@ -7,6 +7,7 @@ import pytest
 from scipy.io import wavfile
 
 from oracles.filtering import filtered as filtered_by_definition
+from pahcl_core.data import preparation
 from pahcl_core.data.circor import read_circor
 from pahcl_core.data.preparation import (
     PreparedRecording,
@@ -18,6 +19,7 @@ from pahcl_core.data.synthetic_circor import write_synthetic_circor
 from pahcl_core.errors import DataError
 from pahcl_core.signal.cycles import Cycles
 from pahcl_core.signal.quality import rate_quality
+from pahcl_core.signal.segment_states import segment_states
 from support.prepared import prepare
 
 CONFIG = SignalConfig(sample_rate=1000, low_hz=25.0, high_hz=400.0)
@@ -199,6 +201,19 @@ def test_an_annotation_that_does_not_fit_gives_way_to_the_sound(tree, factor, la
         "longer than 2.5 s: are its times in seconds, and of this recording? The annotation was "
         "left out"
     )
+
+
+def test_cycles_that_no_heart_has_are_left_out_of_a_segmentation(tree, monkeypatch):
+    """Without a word: nobody annotated them."""
+    bounds_s = np.array([[0.1, 0.2, 0.3, 0.4, 0.9], [0.9, 1.0, 1.1, 1.2, 4.0]])
+    found = replace(segment_states(np.zeros(0, np.float32), sample_rate=1000), cycles=Cycles(
+        bounds_s=bounds_s
+    ))  # fmt: skip
+    monkeypatch.setattr(preparation, "segment_states", lambda *_, **__: found)
+
+    cycles, problems = prepare(tree(one=(beating(), None)), CONFIG)
+
+    assert (cycles.bounds.tolist(), problems) == ([[100, 200, 300, 400, 900]], ())
 
 
 def test_a_damaged_recording_is_set_aside(tree):

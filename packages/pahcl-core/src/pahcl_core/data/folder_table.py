@@ -156,8 +156,6 @@ def _below(root: Path, path: str) -> str | None:
             if Path(end).is_relative_to(start):
                 path = os.path.relpath(end, start)
                 break
-        else:
-            return None
     inside = Path(os.path.realpath(root / path)).is_relative_to(os.path.realpath(root))
     return path.replace(os.sep, "/") if inside else None
 
