@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 import typer
+from rich.text import Text
 
 from pahcl_cli.main import app
 from pahcl_core.training.machine import Precision
@@ -39,6 +40,31 @@ def test_help_names_every_choice(option, known):
     (told,) = [one.help for one in finetune.params if option in one.opts]
 
     assert [choice for choice in get_args(known) if choice not in told] == []
+
+
+def commands(group):
+    """All commands below one, and their options."""
+    for one in group.commands.values():
+        yield from commands(one) if hasattr(one, "commands") else [one]
+
+
+def test_help_is_shown_to_its_last_letter():
+    """What stands in brackets is markup to the library that draws it, and goes without a word."""
+    told = [
+        param.help
+        for command in commands(typer.main.get_command(app))
+        for param in command.params
+        if param.help
+    ]
+
+    assert len(told) > 100
+    assert [one for one in told if Text.from_markup(one).plain != one] == []
+
+
+def test_help_says_what_happens_where_an_option_is_left_out(cli):
+    shown = " ".join(cli("segment", "--help").output.split())
+
+    assert "[default: (beside each recording)]" in shown.replace("│ │ ", "")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ FewShot = Annotated[
     bool | None,
     typer.Option("--few-shot/--all-shots", help="Train on a share of the persons."),
 ]
-ShotRatio = Annotated[float | None, typer.Option("--shot-ratio", help="That share.  [0.1]")]
+ShotRatio = Annotated[
+    float | None, typer.Option("--shot-ratio", help="That share.", show_default="0.1")
+]
 ShotsPerClass = Annotated[
     int | None,
     typer.Option("--shots-per-class", help="Train on so many persons of each class."),
@@ -50,7 +52,8 @@ LearningRate = Annotated[float | None, typer.Option("--lr", help="Highest learni
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Cycles in a step.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Of the split, the model, the draws.")]
 OutputDir = Annotated[
-    Path | None, typer.Option("--output-dir", help="Holds one folder per run.  [outputs]")
+    Path | None,
+    typer.Option("--output-dir", help="Holds one folder per run.", show_default="outputs"),
 ]
 ExperimentName = Annotated[
     str | None, typer.Option("--experiment-name", help="That folder's name.")
@@ -65,7 +68,9 @@ Compile = Annotated[
 ]
 NumWorkers = Annotated[
     int | None,
-    typer.Option("--num-workers", help="Processes that prepare recordings.  [one per core]"),
+    typer.Option(
+        "--num-workers", help="Processes that prepare recordings.", show_default="one per core"
+    ),
 ]
 Set = Annotated[
     list[str] | None,

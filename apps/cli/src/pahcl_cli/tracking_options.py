@@ -19,13 +19,17 @@ def _tracking(
     tracker: Annotated[
         list[str] | None,
         typer.Option(
-            "--tracker", help="Where to report: `pahcl track list`. Repeatable.  [console]"
+            "--tracker",
+            help="Where to report: `pahcl track list`. Repeatable.",
+            show_default="console",
         ),
     ] = None,
     tracker_option: TrackerOptions = None,
     project: Annotated[
         str | None,
-        typer.Option("--project", "--wandb-project", help="To report under.  [PA-HCL]"),
+        typer.Option(
+            "--project", "--wandb-project", help="To report under.", show_default="PA-HCL"
+        ),
     ] = None,
     entity: Annotated[
         str | None, typer.Option("--entity", "--wandb-entity", help="W&B team or user.")

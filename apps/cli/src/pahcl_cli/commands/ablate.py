@@ -42,7 +42,9 @@ def ablate(
     data_dir: options.DataDir = None,
     collection: Annotated[
         str | None,
-        typer.Option("--collection", help="Which one --data-dir holds, if one is all.  [circor]"),
+        typer.Option(
+            "--collection", help="Which one --data-dir holds, if one is all.", show_default="circor"
+        ),
     ] = None,
     epochs: options.Epochs = None,
     lr: options.LearningRate = None,

@@ -24,7 +24,7 @@ def baseline(
     task: Annotated[str, typer.Argument(help="`pahcl tasks` lists them; or your own .toml file.")],
     data_dir: options.DataDir = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="logistic or boosting.  [logistic]")
+        str | None, typer.Option("--model", help="logistic or boosting.", show_default="logistic")
     ] = None,
     pretrained: Annotated[
         Path | None, typer.Option("--pretrained", help="best_model.pt, for embedding.")

@@ -21,7 +21,8 @@ def batch(
     jobs: options.Jobs = 1,
     output_dir: options.OutputDir = None,
     store: Annotated[
-        Path | None, typer.Option("--store", help="Prepared recordings.  [OUTPUT_DIR/.prepared]")
+        Path | None,
+        typer.Option("--store", help="Prepared recordings.", show_default="OUTPUT_DIR/.prepared"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the runs, and do none.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -14,7 +14,7 @@ def download(
         str, typer.Argument(metavar="COLLECTION", help="circor, physionet2016, pascal.")
     ],
     directory: Annotated[
-        Path | None, typer.Argument(help="Where it goes.  [./COLLECTION]", show_default=False)
+        Path | None, typer.Argument(help="Where it goes.", show_default="./COLLECTION")
     ] = None,
     url: Annotated[
         str | None, typer.Option("--url", help="A mirror, instead of the public address.")

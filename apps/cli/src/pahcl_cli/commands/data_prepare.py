@@ -15,7 +15,7 @@ def prepare(
     collection: options.CollectionOption = "circor",
     store: Annotated[
         Path | None,
-        typer.Option("--store", help="Where to.  [.prepared in --output-dir]", show_default=False),
+        typer.Option("--store", help="Where to.", show_default=".prepared in --output-dir"),
     ] = None,
     output_dir: options.OutputDir = None,
     shard: Annotated[

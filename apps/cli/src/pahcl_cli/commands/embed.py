@@ -28,7 +28,9 @@ def embed(
     projection: Annotated[Projection, typer.Option("--projection", help="Of the map.")] = "pca",
     label: Annotated[
         str | None,
-        typer.Option("--label", help="Colours the map.  [the first of the collection's]"),
+        typer.Option(
+            "--label", help="Colours the map.", show_default="the first of the collection's"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of tsne.")] = 0,
     output_dir: options.OutputDir = None,

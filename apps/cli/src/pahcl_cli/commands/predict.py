@@ -40,7 +40,8 @@ def predict(
         bool, typer.Option("--plot", help="Also draw what counted: <stem>_answer.png.")
     ] = False,
     output_dir: Annotated[
-        Path | None, typer.Option("--output-dir", help="Of pictures.  [beside each recording]")
+        Path | None,
+        typer.Option("--output-dir", help="Of pictures.", show_default="beside each recording"),
     ] = None,
     device: options.Device = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

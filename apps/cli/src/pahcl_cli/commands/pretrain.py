@@ -17,7 +17,9 @@ def pretrain(
     data_dir: options.DataDir = None,
     collection: Annotated[
         str | None,
-        typer.Option("--collection", help="Which one --data-dir holds, if one is all.  [circor]"),
+        typer.Option(
+            "--collection", help="Which one --data-dir holds, if one is all.", show_default="circor"
+        ),
     ] = None,
     epochs: options.Epochs = None,
     lr: options.LearningRate = None,

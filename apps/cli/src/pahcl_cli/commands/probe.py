@@ -18,10 +18,10 @@ def probe(
     task: Annotated[str, typer.Argument(help="`pahcl tasks` lists them.")],
     data_dir: options.DataDir = None,
     method: Annotated[
-        str | None, typer.Option("--method", help="linear, knn or anomaly.  [linear]")
+        str | None, typer.Option("--method", help="linear, knn or anomaly.", show_default="linear")
     ] = None,
     neighbours: Annotated[
-        int | None, typer.Option("--neighbours", help="How many vote, of knn.  [20]")
+        int | None, typer.Option("--neighbours", help="How many vote, of knn.", show_default="20")
     ] = None,
     seed: options.Seed = None,
     output_dir: options.OutputDir = None,

@@ -14,7 +14,8 @@ def report(
         Path | None,
         typer.Option(
             "--to",
-            help="The file to write.  [report.html in the run; of several, comparison.html here]",
+            help="The file to write.",
+            show_default="report.html in the run; of several, comparison.html here",
         ),
     ] = None,
     data_dir: Annotated[

@@ -23,7 +23,8 @@ def _group() -> None:
 @app.command("list")
 def list_(
     directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Runs lie here or below.  [outputs]")
+        Path,
+        typer.Argument(metavar="[DIR]", help="Runs lie here or below."),
     ] = Path("outputs"),
     task: Annotated[
         str | None, typer.Option("--task", help="Of this task alone, or `pretrain`.")
@@ -73,7 +74,8 @@ def list_(
 @app.command()
 def export(
     directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Runs lie here or below.  [outputs]")
+        Path,
+        typer.Argument(metavar="[DIR]", help="Runs lie here or below."),
     ] = Path("outputs"),
     format_: Annotated[
         Literal["csv", "latex", "markdown"], typer.Option("--format", help="Of the table.")
@@ -81,7 +83,9 @@ def export(
     task: Annotated[str | None, typer.Option("--task", help="Of this task alone.")] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", help="Such as cost, or val_auroc. Repeatable.  [auroc]"),
+        typer.Option(
+            "--metric", help="Such as cost, or val_auroc. Repeatable.", show_default="auroc"
+        ),
     ] = None,
 ) -> None:
     """Print runs as a table: all of them as CSV, those that are complete for a paper."""
@@ -189,7 +193,8 @@ def compare(
         ),
     ] = "settings",
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", help="May be repeated.  [those of the task]")
+        list[str] | None,
+        typer.Option("--metric", help="May be repeated.", show_default="those of the task"),
     ] = None,
     as_json: Json = False,
 ) -> None:

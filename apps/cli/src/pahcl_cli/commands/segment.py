@@ -13,7 +13,7 @@ def segment(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV or FLAC, any rate.")],
     output_dir: Annotated[
         Path | None,
-        typer.Option("--output-dir", help="Where to write.  [beside each recording]"),
+        typer.Option("--output-dir", help="Where to write.", show_default="beside each recording"),
     ] = None,
     plot: Annotated[
         bool, typer.Option("--plot", help="Also draw each recording and its states: <stem>.png.")

@@ -26,7 +26,8 @@ def sweep(
             "--storage",
             metavar="URL",
             help="A database that several machines reach: postgresql://USER@HOST/DATABASE, "
-            "sqlite:///FILE.  [a file in the sweep's folder]",
+            "sqlite:///FILE.",
+            show_default="a file in the sweep's folder",
         ),
     ] = None,
     wandb_sweep: Annotated[
@@ -38,7 +39,8 @@ def sweep(
     data_dir: options.DataDir = None,
     output_dir: options.OutputDir = None,
     experiment_name: Annotated[
-        str | None, typer.Option("--experiment-name", help="The sweep's folder.  [as the file]")
+        str | None,
+        typer.Option("--experiment-name", help="The sweep's folder.", show_default="as the file"),
     ] = None,
     device: options.Device = None,
     num_workers: options.NumWorkers = None,
