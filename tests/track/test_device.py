@@ -109,10 +109,11 @@ def test_a_device_that_hangs_does_not_keep_the_program(make_run, journal_path, t
     assert journal_path.read_bytes() == content  # nothing comes after the end
 
 
-def test_a_value_that_arrives_late_is_not_taken_for_one_of_the_next_run(make_run, tmp_path):
+def test_a_value_that_arrives_late_is_not_taken_for_one_of_the_next_run(make_run, tmp_path, told):
     """Of the same session; and no thread is left behind that waits for more."""
     computed = threading.Event()
-    session = Session({}, finish_timeout_s=0.1)
+    tracker = Recorder()
+    session = Session({"mine": tracker}, finish_timeout_s=0.1)
     with session.running(make_run(directory=tmp_path / "a")):
         session.log({"loss": Tensor(123.0, computed)}, step=77)
     (waiting,) = device_threads()
@@ -121,6 +122,8 @@ def test_a_value_that_arrives_late_is_not_taken_for_one_of_the_next_run(make_run
         waiting.join(PATIENCE_S)
         session.log({"loss": Tensor(1.0)}, step=1)
 
+    assert tracker.steps == [1]
+    assert told() == ["values on a device did not arrive in time and are not recorded"]
     assert read_rows(tmp_path / "a" / "journal.jsonl") == []
     assert read_rows(tmp_path / "b" / "journal.jsonl") == [(1, {"loss": 1.0})]
     for thread in device_threads():

@@ -71,6 +71,20 @@ def test_the_rest_counts_as_sent_and_has_the_files(make_run, kind, tmp_path):
     assert counts(session) == (4, 0, 0)
 
 
+def test_a_replay_that_came_to_its_end_has_sent_the_files(make_run, tmp_path):
+    with Session({}).running(make_run()) as session:
+        session.log({"a": 1.0}, step=1)
+        session.save(tmp_path / "it", kind="report")
+    (tmp_path / "it").touch()
+    tracker = Recorder()
+    replay(tmp_path / "run", tracker, name="mine")
+    with Session({"mine": tracker}).running(make_run(resumed_from_step=1)) as session:
+        session.log({"a": 1.0}, step=2)
+
+    assert tracker.steps == [1, 2]
+    assert tracker.files == [(tmp_path / "it", "report")]
+
+
 @pytest.mark.parametrize("kind", [Recorder, Positioned])
 def test_the_history_has_other_rows_than_were_logged(record, kind):
     """Of 1 to 5, and 6 to 8 after 2, it has five; those and what comes then, nothing twice."""

@@ -85,5 +85,5 @@ def test_one_holds_it_at_a_time(tmp_path):
 
     assert second.hold()
     assert (second.rows, second.order) == (3, "settled")
-    assert not first.hold()
     second.close()
+    assert not first.hold()  # whoever let go of it is not to go on

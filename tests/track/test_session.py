@@ -216,28 +216,31 @@ def test_the_working_directory_may_change(make_run, completed, tmp_path, monkeyp
     assert read_rows(tmp_path / "run" / "journal.jsonl") == [(1, {"a": 0.5})]
 
 
+@pytest.mark.parametrize("capacity", [2, 100])
 def test_what_lies_in_files_of_its_own_stays_with_the_run(
-    make_run, completed, tmp_path, monkeypatch
+    make_run, completed, tmp_path, monkeypatch, capacity
 ):
     """Pictures, saved files, and what a tracker that was late reads from the journal."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
-    monkeypatch.setattr(delivery_module, "CAPACITY", 2)
+    monkeypatch.setattr(delivery_module, "CAPACITY", capacity)
     slow = Waiting("start")
     session = Session({"mine": slow}, start_timeout_s=0.0)
     session.start(make_run(directory=Path("run")))
-    Path("run/model.pt").touch()
-    session.save(Path("run/model.pt"), kind="checkpoint")
     os.chdir(tmp_path / "elsewhere")
     for step in range(5):
         session.log({"i": Image(data=b"abc")}, step=step)
+    Path("../run/model.pt").touch()
+    session.save(Path("../run/model.pt"), kind="checkpoint")
+    os.chdir(tmp_path)
     slow.let_go.set()
     session.finish(completed)
 
     history = read_history(tmp_path / "run")
     assert history.series("i") == ([0, 1, 2, 3, 4], [Image(data=b"abc")] * 5)
     assert [one.path for one in history.files] == [tmp_path / "run" / "model.pt"]
-    assert slow.files == [(tmp_path / "run" / "model.pt", "checkpoint")]
+    ((path, _),) = slow.files
+    assert path.samefile(tmp_path / "run" / "model.pt")
     assert slow.steps == [0, 1, 2, 3, 4]
     assert slow.run.directory == tmp_path / "run"
     assert list((tmp_path / "elsewhere").iterdir()) == []
