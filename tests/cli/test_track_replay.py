@@ -155,6 +155,22 @@ def test_a_tracker_is_given_the_options_that_the_run_gave_it(cli, given, tmp_pat
     )
 
 
+def test_a_run_without_a_network_is_replayed_with_one(cli, tmp_path, monkeypatch):
+    """To where it belongs: of W&B's options its mode alone is not taken over."""
+    seen = []
+    options = ["wandb.mode=offline", "wandb.entity=us"]
+    config = {"tracking": {"trackers": ["wandb"], "options": options}}
+    with Session({}).running(Run(name="r", directory=tmp_path / "r", config=config)) as session:
+        session.log({"a": 1.0}, step=1)
+    monkeypatch.setattr(
+        tracker_replay, "load_one", lambda name, options: seen.append(options) or Recorder()
+    )
+
+    cli("track", "replay", tmp_path / "r", "--tracker", "wandb")
+
+    assert seen == [["wandb.entity=us"]]
+
+
 def test_a_secret_that_the_run_gave_it_is_asked_for(cli, given, tmp_path):
     result = cli("track", "replay", tmp_path / "r", "--tracker", "mine")
 

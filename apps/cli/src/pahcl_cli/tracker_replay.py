@@ -13,6 +13,10 @@ from pahcl_track.errors import describe
 from pahcl_track.redaction import redacted_text
 from pahcl_track.replay import replay
 
+_OF_THEN = ("wandb.mode=",)
+"""What says how the run could reach a tracker, not where it belongs: a run without a network is
+replayed when there is one."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplayReport:
@@ -74,7 +78,8 @@ def replay_to(name: str, run: Path, texts: Sequence[str]) -> ReplayReport:
         TrackerError: If the run cannot be read or is still going on, or the tracker cannot be used.
         SettingError: If an option is needed again that was kept secret.
     """
-    begun_with = options_of(name, read_run(run if run.is_dir() else run.parent).config)
+    recorded = options_of(name, read_run(run if run.is_dir() else run.parent).config)
+    begun_with = [one for one in recorded if not one.startswith(_OF_THEN)]
     options = last_of_each([*begun_with, *texts])
     inherited = tuple(one for one in options if one not in texts)
     tracker = load_one(name, options)
