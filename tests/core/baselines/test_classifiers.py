@@ -50,7 +50,7 @@ def test_regression_is_scikit_learns_on_scaled_features(rng):
 
 
 def test_trees_are_scikit_learns_and_see_every_row(rng):
-    rows, labels, persons = people(rng, [20, 20])
+    rows, labels, persons = people(rng, [40, 40])
 
     learnt = fit("boosting", rows, labels, persons, num_classes=2, seed=3)
 
@@ -60,6 +60,18 @@ def test_trees_are_scikit_learns_and_see_every_row(rng):
     expected = alone.fit(rows, labels).predict_proba(rows)
     np.testing.assert_array_equal(learnt.probabilities(rows), expected)
     assert learnt.strength is None
+
+
+@pytest.mark.parametrize("number", [2, 6, 19])
+def test_trees_tell_few_people_apart(rng, number):
+    """With scikit-learn's 20 rows in each leaf they would say the same of everybody."""
+    labels = np.repeat([0, 1], [1, number - 1])
+    rows = labels[:, None] + 0.01 * rng.normal(size=(number, 3))
+
+    learnt = fit("boosting", rows, labels, np.arange(number).astype(str), num_classes=2, seed=0)
+
+    told = learnt.probabilities(rows)[:, 1]
+    assert told[labels == 1].min() > told[0] + 0.5
 
 
 def test_strength_is_chosen_across_people(rng):

@@ -17,6 +17,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 _UNCHOSEN = 1e-2
 _INNER_FOLDS = 3
+_FEWEST_IN_LEAF = 20  # rows: scikit-learn's default
 
 
 class Alike:
@@ -74,7 +75,8 @@ def fit(
     Args:
         model: Which one. A regression's strength is the one of `STRENGTHS` that best foretells
             people left out, three parts of them in turn, every class counting alike; where a class
-            has one person alone, nobody can be left out, and it is 0.01.
+            has one person alone, nobody can be left out, and it is 0.01. A leaf of boosted trees
+            has 20 rows at least, or a quarter of all where those are fewer.
         rows: Features.
         labels: Classes.
         persons: Whose each row is.
@@ -84,7 +86,11 @@ def fit(
     if model == "boosting":
         # By early stopping it would leave rows out, and those of one person would be on both sides.
         trees = HistGradientBoostingClassifier(
-            class_weight="balanced", early_stopping=False, random_state=seed
+            class_weight="balanced",
+            early_stopping=False,
+            # Fewer than 40 rows make no two leaves of 20, and the same would be said of all.
+            min_samples_leaf=max(1, min(_FEWEST_IN_LEAF, len(rows) // 4)),
+            random_state=seed,
         )
         return Fitted(trees.fit(rows, labels), num_classes, None)
     fewest = min(len(set(persons[labels == one])) for one in np.unique(labels))
