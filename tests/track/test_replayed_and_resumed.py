@@ -131,7 +131,10 @@ def test_what_was_refused_shifts_nothing(record, kind, refused):
 
 
 def test_what_a_server_lost_before_or_after_what_it_refused(record):
-    """It had 1, 3, 4, 5 and 7, of which it may have kept the first alone."""
+    """It had 1, 3, 4, 5 and 7, of which it may have kept the first alone.
+
+    What it refused after the last that it kept is tried again: it may have been gone.
+    """
     for kept in range(1, 6):
         tracker = RefusingPositioned(2, 6)
         directory = record(range(1, 8), trackers={"mine": tracker})
@@ -139,8 +142,25 @@ def test_what_a_server_lost_before_or_after_what_it_refused(record):
         tracker.refused = ()
         replay(directory, tracker, name="mine")
 
-        again = {1: [3, 4, 5, 6, 7], 2: [4, 5, 6, 7], 3: [5, 6, 7], 4: [7], 5: []}[kept]
+        again = {1: [2, 3, 4, 5, 6, 7], 2: [4, 5, 6, 7], 3: [5, 6, 7], 4: [6, 7], 5: []}[kept]
         assert tracker.steps == [1, 3, 4, 5, 7][:kept] + again
+        record([8, 9], trackers={"mine": tracker}, resumed_from=7)
+        assert tracker.steps[-2:] == [8, 9]
+        assert tracker.steps[:-2] == [1, 3, 4, 5, 7][:kept] + again
+
+
+def test_all_that_a_server_refused_when_it_was_gone_is_sent_when_it_is_back(record):
+    """And nothing twice by the replay after that."""
+    tracker = RefusingPositioned(4, 5, 6)
+    directory = record(range(1, 7), trackers={"mine": tracker})
+    assert tracker.steps == [1, 2, 3]
+    tracker.refused = ()
+    replays = [replay(directory, tracker, name="mine") for _ in range(2)]
+
+    assert tracker.steps == [1, 2, 3, 4, 5, 6]
+    assert [(one.sent, one.held) for one in replays] == [(3, 3), (0, 6)]
+    record([7, 8], trackers={"mine": tracker}, resumed_from=6)
+    assert tracker.steps == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_tracker_that_lost_everything_is_sent_everything(record):

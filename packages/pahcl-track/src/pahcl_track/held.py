@@ -57,16 +57,18 @@ class Held:
         self._counted = self._tracker.position()
         if self._counted == 0:  # it lost all, or is another of the same name
             self._note.forget()
-        return None if self._counted is None else self._note.rows_at(self._counted)
+        return None if self._counted is None else self._note.resumed_at(self._counted)
 
     def reached(self, rows: int, order: Order, *, taken: bool) -> None:
         """Note that it was sent so many rows, of which it took the last or refused it."""
         before = self._note.order
         self._note.reached(rows, order)
         if self._counted is not None and isinstance(self._tracker, Positioned):
+            if not taken:
+                self._note.parted(rows, self._counted)
+            elif before not in (None, order):  # from here on, the row among them
+                self._note.parted(rows - 1, self._counted)
             self._counted += taken
-            if not taken or before not in (None, order):
-                self._note.parted(self._counted)
 
     def close(self) -> None:
         """Let go of the tracker."""

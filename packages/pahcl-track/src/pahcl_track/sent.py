@@ -83,17 +83,26 @@ class Sent:
     def reached(self, rows: int, order: Order) -> None:
         """Note that so many rows were sent; the program's death does not undo it."""
         self.rows, self.order = rows, order
-        self._write(f"{rows:>20} {order:>10}\n", os.SEEK_SET)  # always of one length
+        self._write(_first_line(rows, order), os.SEEK_SET)
 
-    def parted(self, held: int) -> None:
-        """Note that the tracker holds that many where `rows` were sent."""
-        self._partings.append(_Parting(self.rows, held))
-        self._write(f"{self.rows} {held}\n", os.SEEK_END)
+    def parted(self, rows: int, held: int) -> None:
+        """Note that the tracker held that many when it had been sent so many rows."""
+        self._partings.append(_Parting(rows, held))
+        self._write(_line_of(rows, held), os.SEEK_END)
 
-    def rows_at(self, position: int) -> int:
-        """How many rows were sent to a tracker when it came to hold so many."""
-        before = [one for one in self._partings if one.held <= position]
-        return position + (before[-1].rows - before[-1].held if before else 0)
+    def resumed_at(self, position: int) -> int:
+        """How many rows had been sent to a tracker when it first came to hold so many.
+
+        What it was sent after that is to be sent again, be it that it lost it or that it refused
+        it, for its server may have been gone; so nothing is noted of it any more.
+        """
+        self._partings = [one for one in self._partings if one.held < position]
+        with self._guard, contextlib.suppress(OSError):
+            if self._file >= 0 and self.order is not None:
+                lines = "".join(_line_of(*one) for one in self._partings)
+                os.ftruncate(self._file, len(_first_line(0, self.order)) + len(lines))
+        last = self._partings[-1] if self._partings else _Parting(0, 0)
+        return position + last.rows - last.held
 
     def close(self) -> None:
         """Let go of the file; nothing is noted from here on."""
@@ -144,3 +153,12 @@ class Sent:
                 "%s cannot be written: %s; what is sent to %s now is sent again by the next replay",
                 self.path, error.strerror or error, self.path.name,
             )  # fmt: skip
+
+
+def _first_line(rows: int, order: Order) -> str:
+    """Always of one length, as it is written over."""
+    return f"{rows:>20} {order:>10}\n"
+
+
+def _line_of(rows: int, held: int) -> str:
+    return f"{rows} {held}\n"
