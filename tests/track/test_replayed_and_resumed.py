@@ -85,14 +85,19 @@ def test_a_replay_that_came_to_its_end_has_sent_the_files(make_run, tmp_path):
     assert tracker.files == [(tmp_path / "it", "report")]
 
 
-@pytest.mark.parametrize("kind", [Recorder, Positioned])
-def test_the_history_has_other_rows_than_were_logged(record, kind):
-    """Of 1 to 5, and 6 to 8 after 2, it has five; those and what comes then, nothing twice."""
+def replayed_history(record, tracker):
+    """Of 1 to 5, and 6 to 8 after 2, it has five, which the tracker is sent."""
     directory = record([1, 2, 3, 4, 5])
     record([6, 7, 8], resumed_from=2)
-    tracker = kind()
     replay(directory, tracker, name="mine")
     assert tracker.steps == [1, 2, 6, 7, 8]
+    return directory, tracker
+
+
+@pytest.mark.parametrize("kind", [Recorder, Positioned])
+def test_the_history_has_other_rows_than_were_logged(record, kind):
+    """Those and what comes then, nothing twice."""
+    directory, tracker = replayed_history(record, kind())
 
     record([9, 10], trackers={"mine": tracker}, resumed_from=8)
     record([11], trackers={"mine": tracker}, resumed_from=10)
@@ -104,10 +109,8 @@ def test_the_history_has_other_rows_than_were_logged(record, kind):
 
 @pytest.mark.parametrize("kind", [Recorder, Positioned])
 def test_a_stretch_that_it_missed_after_that_is_sent(record, kind):
-    directory = record([1, 2, 3, 4, 5])
-    record([6, 7, 8], resumed_from=2)
-    tracker = kind()
-    replay(directory, tracker, name="mine")
+    directory, tracker = replayed_history(record, kind())
+
     record([9, 10], trackers={"mine": tracker}, resumed_from=8)
     record([11], resumed_from=10)
     replay(directory, tracker, name="mine")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pahcl_cli.tracking import load_one
+from pahcl_cli.tracking import load_one, tracker_of
 from pahcl_track import (
     InstalledTracker,
     Outcome,
@@ -62,7 +62,7 @@ def check_trackers(texts: Sequence[str]) -> list[TrackerCheck]:
     given = parse_options(texts, [tracker.name for tracker in installed])
     found = []
     for tracker in installed:
-        own = [text for text in texts if text.partition(".")[0] == tracker.name]
+        own = [text for text in texts if tracker_of(text) == tracker.name]
         safe = [] if tracker.name in given else list(_SAFE_OPTIONS.get(tracker.name, ()))
         problem = _trial(tracker.name, [*own, *safe])
         note = "a run of two rows" + (f" with {', '.join(safe)}" if safe else "")

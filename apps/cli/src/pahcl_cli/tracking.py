@@ -72,11 +72,7 @@ class Tracking:
         if self.wandb and "wandb" not in names:
             names.append("wandb")
         after["trackers"] = list(dict.fromkeys(names))
-        options = [
-            one
-            for one in file.options
-            if not self.trackers or one.partition(".")[0].strip() in names
-        ]
+        options = [one for one in file.options if not self.trackers or tracker_of(one) in names]
         options += self.options
         if self.entity is not None:
             if "wandb" not in names:
@@ -121,7 +117,12 @@ def options_of(name: str, config: Mapping[str, Any]) -> list[str]:
     section = config.get("tracking")
     options = section.get("options") if isinstance(section, Mapping) else None
     found = options if isinstance(options, list) else []
-    return [one for one in found if isinstance(one, str) and one.partition(".")[0].strip() == name]
+    return [one for one in found if isinstance(one, str) and tracker_of(one) == name]
+
+
+def tracker_of(option: str) -> str:
+    """The name of the tracker that `<tracker>.<option>=<value>` is for."""
+    return option.partition(".")[0].strip()
 
 
 def build_tracker(config: TrackingConfig) -> Session:

@@ -7,7 +7,7 @@ What varies comes as `--set '{"optimiser.lr": 0.001, …}'`, which is what an ag
 from collections.abc import Iterator
 from typing import Any
 
-from pahcl_cli.tracking import TrackingConfig
+from pahcl_cli.tracking import TrackingConfig, tracker_of
 from pahcl_core.config import dotted, to_dict
 from pahcl_core.errors import SettingError
 from pahcl_core.models.kinds import Numbers
@@ -93,7 +93,7 @@ def _tracking(tracked: TrackingConfig) -> Iterator[str]:
     if tracked.strict:
         yield "--strict-tracking"
     for option in tracked.options:
-        if option.partition(".")[0].strip() == "wandb":
+        if tracker_of(option) == "wandb":
             yield from ("--tracker-option", option)
     if tracked.finish_timeout_s != TrackingConfig().finish_timeout_s:
         yield from ("--set", f"tracking.finish_timeout_s={tracked.finish_timeout_s}")

@@ -61,6 +61,10 @@ class RankLostError(TrainingError):
         self.tells = tells
 
 
+AGAIN = "run the same again"
+"""What to do where all that was done is kept."""
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """`, did you mean 'epochs'?` for a misspelt name, or nothing where none comes close."""
     matches = difflib.get_close_matches(name, list(known), n=1)

@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from pahcl_core.data.collection import Problem
+from pahcl_core.data.output_folder import make_folder
 from pahcl_core.data.samples import read_samples
 from pahcl_core.data.states import StateAnnotation, write_states
-from pahcl_core.errors import DataError, SettingError, unwritable
+from pahcl_core.errors import DataError, SettingError
 from pahcl_core.signal.segment_states import Segmentation, segment_states
 
 
@@ -109,12 +110,7 @@ def segment_files(
     if not overwrite:
         _refuse_existing([path for paths in targets for path in paths])
     if output_dir is not None:
-        try:
-            output_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(
-                str(output_dir), error, then="run the same again", what="cannot write here"
-            ) from error
+        make_folder(output_dir)
     for file, paths in zip(files, targets, strict=True):
         try:
             samples, sample_rate, found = segment_file(file)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pahcl_core.errors import SettingError, unwritable
+from pahcl_core.data.output_folder import make_folder
+from pahcl_core.errors import SettingError
 from pahcl_core.evaluation.answers import NOTICE, Answer
 from pahcl_core.evaluation.recordings_given import Given
 from pahcl_core.plots.answer_plot import draw_answer
@@ -37,12 +38,7 @@ class PictureFolder:
                     "folder of its own (--output-dir)"
                 )
         if output_dir is not None:
-            try:
-                output_dir.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(
-                    str(output_dir), error, then="run the same again", what="cannot write here"
-                ) from error
+            make_folder(output_dir)
 
     def of(self, recording: Path) -> Path:
         """The picture of a recording."""

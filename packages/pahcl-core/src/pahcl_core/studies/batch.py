@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pahcl_core.data.output_folder import make_folder
 from pahcl_core.data.preparation import Progress
 from pahcl_core.errors import DataError
 from pahcl_core.studies.batch_plan import BatchPlan, Cell
@@ -12,7 +13,7 @@ from pahcl_core.studies.batch_report import reported, write_batch
 from pahcl_core.studies.fold_study import read_first
 from pahcl_core.studies.members import Tracked, member_done
 from pahcl_core.studies.out_of_fold import conclude
-from pahcl_core.studies.study import Failure, PlannedRun, make, reason_of, write_base
+from pahcl_core.studies.study import Failure, PlannedRun, reason_of, write_base
 from pahcl_core.studies.workers import carried_out_by
 from pahcl_core.training.run_directory import is_complete, resumed_directory
 
@@ -52,7 +53,7 @@ def run_batch(
         SettingError: If another process is at work there, or it cannot be written to.
         DataError: If a collection cannot be used at all.
     """
-    make(plan.directory)
+    make_folder(plan.directory)
     with resumed_directory(plan.directory):
         steps = [
             [run for run in runs if not is_complete(run.directory)]
@@ -79,7 +80,7 @@ def _prepare(cells: Sequence[Cell], progress: Progress) -> None:
     for cell in {cell.task: cell for cell in cells}.values():
         read_first(cell.plan, progress)
     for cell in cells:
-        make(cell.plan.directory)
+        make_folder(cell.plan.directory)
         write_base(cell.plan.base)
 
 

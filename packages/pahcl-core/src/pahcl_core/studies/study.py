@@ -17,7 +17,8 @@ from typing import Generic, TypeVar
 
 from pahcl_core.baselines.settings import BaselineConfig
 from pahcl_core.config import to_dict, write_toml
-from pahcl_core.errors import DataError, DiskError, SettingError, TrainingError, unwritable
+from pahcl_core.data.output_folder import make_folder
+from pahcl_core.errors import AGAIN, DataError, DiskError, SettingError, TrainingError
 from pahcl_core.studies.begun_with import HARMLESS, Settings, difference, settings_apart, written
 from pahcl_core.studies.variants import Variant
 from pahcl_core.training.ranks import among_others
@@ -29,7 +30,6 @@ log = logging.getLogger(__name__)
 C = TypeVar("C", FinetuneConfig, PretrainConfig, BaselineConfig)
 R = TypeVar("R")
 
-AGAIN = "run the same again"
 
 # What one run may end with while the others go on: memory or a number that ran out.
 OF_ONE_RUN = (DataError, SettingError, TrainingError, RuntimeError, OSError, MemoryError)
@@ -104,23 +104,10 @@ def held(base: C, runs: Sequence[PlannedRun[C]]) -> Iterator[Path]:
     if among_others():
         raise SettingError("a study runs in one process; torchrun is for single runs")
     refuse_others(base, runs)
-    make(directory)
+    make_folder(directory)
     with resumed_directory(directory):
         write_base(base)
         yield directory
-
-
-def make(directory: Path) -> None:
-    """Make a directory, if it is not there.
-
-    Raises:
-        SettingError: If it cannot be made.
-        DiskError: If the disk is full.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(str(directory), error, then=AGAIN, what="cannot write here") from error
 
 
 def write_base(base: Settings) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 
 import optuna
 
+from pahcl_core.data.output_folder import make_folder
 from pahcl_core.data.preparation import Progress
-from pahcl_core.errors import DataError, DiskError, SettingError
-from pahcl_core.studies.study import AGAIN, OF_ONE_RUN, make, reason_of, refuse_run
+from pahcl_core.errors import AGAIN, DataError, DiskError, SettingError
+from pahcl_core.studies.study import OF_ONE_RUN, reason_of, refuse_run
 from pahcl_core.studies.sweep_plan import SweepPlan, trial_name
 from pahcl_core.studies.sweep_report import Sweep, concluded, write_report
 from pahcl_core.studies.sweep_storage import open_storage, reached
@@ -57,7 +58,7 @@ def sweep(
     refuse_run(directory)
     with told_how_to_go_on(lambda: "run the same again"):
         _read_data(plan, progress("reading"))  # a wrong path is not the fault of one trial
-        make(directory)
+        make_folder(directory)
         with reached():
             shared = SharedStudy(plan, open_storage(storage, directory))
             while (claim := shared.claim(lambda number: tell(_waiting(number)))) is not None:

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import torch
 
 from pahcl_core.data.orphans import end_with
-from pahcl_core.errors import DiskError
-from pahcl_core.studies.study import AGAIN, OF_ONE_RUN, Failure, PlannedRun, carried_out, reason_of
+from pahcl_core.errors import AGAIN, DiskError
+from pahcl_core.studies.study import OF_ONE_RUN, Failure, PlannedRun, carried_out, reason_of
 
 log = logging.getLogger(__name__)
 

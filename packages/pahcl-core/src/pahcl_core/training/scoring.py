@@ -83,9 +83,9 @@ class Answers:
         What is then ranked by is who else was trained on: a class that is rare in the test of a
         fold is the more frequent in its training, and said to be the more probable.
         """
-        several = set(self.folds) if len(set(self.folds)) > 1 else ()
-        own = [self.probabilities[np.array(self.folds) == fold] for fold in several]
-        return bool(own) and all((np.ptp(one, axis=0) <= ROUNDING).all() for one in own)
+        names = set(self.folds)
+        own = (self.probabilities[np.array(self.folds) == name] for name in names)
+        return len(names) > 1 and all((np.ptp(one, axis=0) <= ROUNDING).all() for one in own)
 
 
 def challenge_of(task: Task) -> str:
